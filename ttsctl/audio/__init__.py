@@ -1,0 +1,1 @@
+"""PCM to bytes: containers, codecs, resampling, playback."""

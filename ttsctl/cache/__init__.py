@@ -1,0 +1,1 @@
+"""Remembered clips: a memory tier over a disk tier, both bounded."""

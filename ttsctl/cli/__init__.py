@@ -1,0 +1,1 @@
+"""What the user types: parse, call one workflow, render its result."""

@@ -1,0 +1,1 @@
+"""Text to PCM: one module an engine, imported only inside worker processes."""

@@ -1,0 +1,109 @@
+"""Files that are whole or not there at all, and locks that name their owner."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ttsctl.errors import BusyError, OutputError
+
+
+def write_whole(path: Path, blocks: Iterable[bytes], *, replace: bool) -> int:
+    """Write `blocks` to `path` so that it holds all of them or is left as it was.
+
+    The bytes go to a hidden temporary file in the same folder, are fsynced, and then get the name;
+    the folder is fsynced last. Returns the number of bytes written.
+
+    Args:
+        path: The file to make. Its folder must exist.
+        blocks: The content, in order; an error raised by the iterable leaves no file behind.
+        replace: Whether a file of that name may be replaced.
+
+    Raises:
+        OutputError: The folder is missing or read-only, the disk is full, or the file exists and
+            may not be replaced.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            return _write_into(path, blocks)
+        path = path.resolve()  # the target of a link is replaced, not the link
+        with _temporary(path) as (descriptor, temporary):
+            with os.fdopen(descriptor, "wb") as stream:
+                written = sum(stream.write(block) for block in blocks)
+                stream.flush()
+                os.fsync(descriptor)
+            _give_name(temporary, path, replace=replace)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {reason(error)}") from error
+    return written
+
+
+def _write_into(path: Path, blocks: Iterable[bytes]) -> int:
+    """Write to a device or a pipe, which a rename would replace by a plain file."""
+    with path.open("wb") as stream:
+        return sum(stream.write(block) for block in blocks)
+
+
+def reason(error: OSError) -> str:
+    """Return the operating system's words for `error`, in lower case and without the path."""
+    return (error.strerror or str(error)).lower()
+
+
+@contextlib.contextmanager
+def _temporary(path: Path) -> Iterator[tuple[int, Path]]:
+    temporary = path.parent / f".{path.name[:100]}.{secrets.token_hex(8)}.part"
+    # Not tempfile.mkstemp: that makes private files, and a result should obey the user's umask.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(temporary, flags, 0o666)
+    try:
+        yield descriptor, temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _give_name(temporary: Path, path: Path, *, replace: bool) -> None:
+    if replace:
+        temporary.replace(path)
+    else:
+        os.link(temporary, path)  # unlike rename, fails where the name is taken
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock file `path` for the length of the block; it is freed when the process dies.
+
+    Args:
+        path: The lock file; made if missing, in an existing folder, and left in place.
+        what: What the lock guards, for the message: "prewarm".
+
+    Raises:
+        BusyError: Another process holds it; the message names its process id.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _take(descriptor, what)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, what: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+            raise
+        owner = os.pread(descriptor, 20, 0).decode(errors="replace") or "unknown"
+        raise BusyError(f"another {what} is running (process {owner}); wait for it to end") from error

@@ -1,0 +1,119 @@
+"""The words of the trade: voice, utterance, clip, and the seam through which text becomes sound.
+
+Sound is signed 16-bit little-endian mono PCM held in `bytes` everywhere above the engines. It costs
+nothing to pass between processes, needs no numpy to write a WAV file, and compares exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+SAMPLE_BYTES = 2  # one frame of mono PCM16
+
+MIN_SPEED, MAX_SPEED = 0.25, 4.0  # the range that every engine must accept
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A voice of an engine, with all that decides how it sounds."""
+
+    engine: str
+    """Name of the engine in the registry: "espeak"."""
+
+    name: str
+    """Name within the engine: "en-us", "en-us+f3"."""
+
+    language: str
+    """BCP 47 tag of the language that the voice speaks: "en-us"."""
+
+    fingerprint: str
+    """Versions of engine and phonemiser and digest of the model: what makes old audio stale."""
+
+    @property
+    def id(self) -> str:
+        """The voice as the user writes it: "espeak:en-us"."""
+        return f"{self.engine}:{self.name}"
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One stretch of safe text, spoken in one go by one voice: what an engine is handed."""
+
+    clauses: tuple[str, ...]
+    """The text in order, cut so that each piece is safe for a phonemiser to take in one call."""
+
+    voice: Voice
+
+    language: str
+    """BCP 47 tag; the voice's own unless the user asked for another."""
+
+    speed: float = 1.0
+    """Multiplier in [0.25, 4]; 2.0 halves the duration. The same for every engine."""
+
+    options: tuple[tuple[str, str], ...] = ()
+    """Further engine options by name and value, sorted by name."""
+
+    @property
+    def text(self) -> str:
+        """The whole text, as it was before it was cut into clauses."""
+        return "".join(self.clauses)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A stretch of sound: a chunk of a stream or a whole utterance."""
+
+    pcm: bytes
+    """Signed 16-bit little-endian mono samples; the length is even."""
+
+    sample_rate: int
+
+    @property
+    def frames(self) -> int:
+        """Number of samples."""
+        return len(self.pcm) // SAMPLE_BYTES
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.frames / self.sample_rate
+
+
+class Synthesizer(Protocol):
+    """The seam between what ttsctl does and where engines run.
+
+    A worker process is one; a fake in a test is another. Cache, fallback and single flight stand
+    above it.
+    """
+
+    def stream(self, utterance: Utterance) -> Iterator[Clip]:
+        """Yield the utterance's sound as it comes into being: all clips of one sample rate.
+
+        Raises:
+            EngineError: the engine failed, or died, on this text.
+            DeadlineError: it took too long.
+        """
+        ...
+
+    def warm_up(self, voice: Voice) -> None:
+        """Begin to load `voice` in the background; a failure shows on first use, not here."""
+        ...
+
+    def close(self) -> None:
+        """Free what it holds. Safe to call twice."""
+        ...
+
+
+def join(clips: list[Clip]) -> Clip:
+    """Return the clips end to end; the list is not empty and all are of one sample rate."""
+    sample_rate = clips[0].sample_rate
+    if any(clip.sample_rate != sample_rate for clip in clips):
+        raise ValueError("clips of different sample rates cannot be joined")
+    return Clip(b"".join(clip.pcm for clip in clips), sample_rate)
+
+
+def silence(duration_s: float, sample_rate: int) -> Clip:
+    """Return `duration_s` seconds of digital silence, rounded to a whole sample."""
+    return Clip(bytes(round(duration_s * sample_rate) * SAMPLE_BYTES), sample_rate)

@@ -1,0 +1,1 @@
+"""Before the engine: text made safe, then cut into utterances."""

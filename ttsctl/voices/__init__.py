@@ -1,0 +1,1 @@
+"""Which voices exist, told without loading an engine."""

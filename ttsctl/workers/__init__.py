@@ -1,0 +1,1 @@
+"""The process boundary: engines run in killable child processes, and only there."""

@@ -1,0 +1,1 @@
+"""What ttsctl does: speak, batch, prewarm, bench. Nothing here prints."""
