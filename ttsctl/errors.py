@@ -19,6 +19,8 @@ Constructors take the message only, because errors are pickled on their way out 
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from enum import IntEnum, unique
 from typing import ClassVar
 
@@ -134,3 +136,9 @@ def error_from(code: str, message: str) -> TtsctlError:
     """
     by_code = {error.code: error for error in error_classes()}
     return by_code.get(code, EngineError)(message)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the end of a "not found" message: the names closest to `name`, or nothing."""
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"; nearest: {', '.join(near)}" if near else ""

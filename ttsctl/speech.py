@@ -14,6 +14,8 @@ SAMPLE_BYTES = 2  # one frame of mono PCM16
 
 MIN_SPEED, MAX_SPEED = 0.25, 4.0  # the range that every engine must accept
 
+ENGINE_GROUP = "ttsctl.engines"  # entry points of this group are engines of other packages
+
 
 @dataclass(frozen=True)
 class Voice:
@@ -99,6 +101,14 @@ class Synthesizer(Protocol):
 
     def warm_up(self, voice: Voice) -> None:
         """Begin to load `voice` in the background; a failure shows on first use, not here."""
+        ...
+
+    def load(self, voice: Voice) -> None:
+        """Wait until `voice` is ready to speak; returns at once where it is.
+
+        Raises:
+            EngineError: There is no such voice, or it cannot be loaded.
+        """
         ...
 
     def close(self) -> None:

@@ -1,0 +1,42 @@
+"""The entry point: `ttsctl` and `python -m ttsctl`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+_DEATHS = {128 + number: number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)}
+
+
+def main() -> NoReturn:
+    """Run the command line; where a signal stopped it, end by that signal after the clean-up.
+
+    A shell loop or a supervisor can only tell "interrupted" from "failed" by the way of the death.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        # Imported here so that Ctrl-C during the imports ends like any other Ctrl-C.
+        from ttsctl.cli.app import app
+
+        app(prog_name="ttsctl")
+        code: object = 0
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+    except SystemExit as stop:
+        code = stop.code
+    if isinstance(code, int) and code in _DEATHS:
+        signal.signal(_DEATHS[code], signal.SIG_DFL)
+        os.kill(os.getpid(), _DEATHS[code])
+    sys.exit(code)  # type: ignore[arg-type]
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    # An exception, so that every `finally` on the way out runs: workers end, temporary files go.
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Sound to the bytes of a file or of a stream, in any of the formats.
+
+The encoders are imported by name when they are first needed: numpy and the codecs take longer to
+load than many a sentence takes to speak, and a WAV file needs none of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ttsctl.audio.formats import FORMATS, Encoding
+from ttsctl.audio.stream import Stream, stream_of
+from ttsctl.speech import Clip
+
+Encoder = Callable[[Stream, Encoding], Iterator[bytes]]
+
+_ENCODERS = {
+    "wav": "ttsctl.audio.wav:encode_endless",
+    "opus": "ttsctl.audio.opus:encode",
+    "mp3": "ttsctl.audio.sndfile:encode_mp3",
+    "flac": "ttsctl.audio.sndfile:encode_flac",
+    "pcm": "ttsctl.audio.pcm:encode",
+    "ulaw": "ttsctl.audio.sndfile:encode_ulaw",
+    "alaw": "ttsctl.audio.sndfile:encode_alaw",
+}
+
+# Only of WAV does a file look different from a stream: its header says how long it is.
+_WHOLE_ENCODERS = {**_ENCODERS, "wav": "ttsctl.audio.wav:encode_whole"}
+
+
+def encode(clips: Iterable[Clip], encoding: Encoding) -> Iterator[bytes]:
+    """Yield `clips` as `encoding` has them, each byte as soon as the format allows.
+
+    Clips are taken one by one as bytes are asked for. Formats that cannot be streamed give all
+    their bytes at the end. The samples are those of `encode_whole`, however the sound is cut.
+
+    Raises:
+        EngineError: There is no sound in `clips`; nothing was yielded then.
+        OutputError: The encoder failed.
+        ValueError: The clips differ in sample rate.
+    """
+    return _encoded(clips, encoding, _ENCODERS[encoding.format])
+
+
+def encode_whole(clip: Clip, encoding: Encoding) -> bytes:
+    """Return the file that holds `clip`; its header tells the true length.
+
+    Raises:
+        EngineError: The clip is empty.
+        OutputError: The encoder failed, or the format cannot hold that much.
+    """
+    return b"".join(_encoded([clip], encoding, _WHOLE_ENCODERS[encoding.format]))
+
+
+def _encoded(clips: Iterable[Clip], encoding: Encoding, encoder: str) -> Iterator[bytes]:
+    stream = stream_of(clips)
+    sample_rate = encoding.output_rate(stream.sample_rate)
+    if stream.sample_rate != sample_rate and not FORMATS[encoding.format].is_resampling:
+        stream = _load("ttsctl.audio.resample:resample")(stream, sample_rate)
+    yield from _load(encoder)(stream, encoding)
+
+
+def _load(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)

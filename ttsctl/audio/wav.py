@@ -1,0 +1,84 @@
+"""WAV files of PCM16 mono, written and read with the standard library alone.
+
+The header is the canonical one of 44 bytes: RIFF, a `fmt ` chunk of 16 bytes, `data` (Microsoft and
+IBM, Multimedia Programming Interface and Data Specifications 1.0, 1991).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from ttsctl.audio.formats import Encoding
+from ttsctl.audio.stream import Stream
+from ttsctl.errors import OutputError
+from ttsctl.speech import SAMPLE_BYTES, Clip
+
+_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_SAMPLE_RATE_FIELD = 7
+_RIFF_OVERHEAD = _HEADER.size - 8  # what the RIFF chunk holds besides the samples
+_PCM, _MONO = 1, 1
+
+MAX_DATA_BYTES = 0xFFFF_FFFF - _RIFF_OVERHEAD - 1  # even, and the RIFF size still fits 32 bits
+
+# A stream cannot know its length. Readers take a size that is too large to mean "up to the end",
+# and a size of 0 to mean "nothing": Python's wave, libsndfile and sox return no sound at all. Among
+# large ones this is the size that sox writes into a pipe, and the only one on which no reader
+# (wave, libsndfile, ffmpeg, sox, miniaudio) is mistaken and sox does not warn of a premature end.
+ENDLESS_DATA_BYTES = 0x7FFF_F000
+
+
+def header(data_bytes: int, sample_rate: int) -> bytes:
+    """Return the 44 bytes that go before `data_bytes` bytes of samples.
+
+    Raises:
+        OutputError: That is more than the 32-bit sizes of a WAV file can say.
+    """
+    if data_bytes > MAX_DATA_BYTES:
+        raise OutputError("a WAV file holds at most 4 GiB; write flac or opus instead")
+    return _HEADER.pack(*_fields(data_bytes, sample_rate))
+
+
+def _fields(data_bytes: int, sample_rate: int) -> tuple[bytes | int, ...]:
+    return (
+        *(b"RIFF", data_bytes + _RIFF_OVERHEAD, b"WAVE"),
+        *(b"fmt ", 16, _PCM, _MONO, sample_rate),
+        *(sample_rate * SAMPLE_BYTES, SAMPLE_BYTES, 8 * SAMPLE_BYTES),  # a second, a frame, bits
+        *(b"data", data_bytes),
+    )
+
+
+def encode_endless(stream: Stream, encoding: Encoding) -> Iterator[bytes]:
+    """Yield a header that leaves the length open, then the samples as they come."""
+    yield header(ENDLESS_DATA_BYTES, stream.sample_rate)
+    yield from stream.blocks
+
+
+def encode_whole(stream: Stream, encoding: Encoding) -> Iterator[bytes]:
+    """Yield a header that tells the length, then all samples.
+
+    Raises:
+        OutputError: The sound is longer than a WAV file can be.
+    """
+    pcm = b"".join(stream.blocks)
+    yield header(len(pcm), stream.sample_rate)
+    yield pcm
+
+
+def read_wav(wav: bytes) -> Clip:
+    """Return the clip in a file that `encode_whole` wrote; the inverse of it, exactly.
+
+    Anything else is refused, so that a cached file that was cut short or altered in its header
+    is never spoken: other chunks, channels, sample widths, or sizes that do not match the length.
+
+    Raises:
+        ValueError: The bytes are not such a file.
+    """
+    pcm = wav[_HEADER.size :]
+    if len(wav) < _HEADER.size or len(pcm) % SAMPLE_BYTES:
+        raise ValueError("not a whole WAV file")
+    found = _HEADER.unpack_from(wav)
+    sample_rate = int(found[_SAMPLE_RATE_FIELD])
+    if sample_rate == 0 or found != _fields(len(pcm), sample_rate):
+        raise ValueError("not a WAV file of PCM16 mono with a canonical header")
+    return Clip(pcm, sample_rate)

@@ -1,0 +1,74 @@
+"""The only printer. stdout is audio or one JSON object or a table; everything else is stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ttsctl.errors import TtsctlError
+
+
+def result(fields: dict[str, Any], *, is_json: bool, lines: Iterable[str] = ()) -> None:
+    """Print the result of a command: `fields` as one JSON object, or `lines` for a person."""
+    if is_json:
+        print(json.dumps(fields, ensure_ascii=False), flush=True)
+        return
+    for line in lines:
+        print(escape(line), flush=True)
+
+
+def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """Print a table on stdout; numbers are the caller's to format."""
+    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(escape(cell)) for cell in row))
+    Console(soft_wrap=True).print(grid)
+
+
+def say(message: str) -> None:
+    """Tell the user something, on stderr."""
+    print(escape(message), file=sys.stderr, flush=True)
+
+
+def warn(message: str) -> None:
+    """Warn the user, on stderr."""
+    say(f"warning: {message}")
+
+
+def failure(error: TtsctlError, *, is_json: bool) -> None:
+    """Report why a command failed: one line on stderr, or an error object on stdout."""
+    if is_json:
+        described = {"code": error.code, "message": error.message}
+        print(json.dumps({"ok": False, "error": described}, ensure_ascii=False), flush=True)
+    else:
+        say(f"error: {error.message}")
+
+
+def escape(text: str) -> str:
+    """Return `text` with control and direction-changing characters made visible.
+
+    Names and texts come from anywhere; printed raw they could rewrite the terminal.
+    """
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
+    )
+
+
+def write_audio(block: bytes) -> None:
+    """Write audio to stdout at once."""
+    sys.stdout.buffer.write(block)
+    sys.stdout.buffer.flush()
+
+
+def silence_stdout() -> None:
+    """Point stdout at nothing, after its reader went away, so that closing it cannot fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

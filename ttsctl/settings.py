@@ -1,0 +1,130 @@
+"""What the surroundings say: environment, configuration file, folders.
+
+The only reader of `os.environ`. A setting is decided by the first of: flag, environment variable
+`TTSCTL_<OPTION>`, the command's table in `config.toml`, the top of `config.toml`, default. Flags and
+defaults belong to the command line; the three in between are settled here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from ttsctl.errors import InvalidConfigError
+from ttsctl.files import reason
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PREFIX = "TTSCTL_"
+CONFIG_VARIABLE = "TTSCTL_CONFIG"
+
+_SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|CREDENTIAL", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value and where it came from."""
+
+    value: Any
+
+    source: str
+    """"TTSCTL_SPEED", or "config.toml line 3"."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Everything outside the command line that can set an option."""
+
+    environment: Mapping[str, Setting]
+    """By option name with dashes: "cache-mb"."""
+
+    config: Mapping[str, Setting]
+    """By option name, or "command.option" for an entry of a command's table."""
+
+    config_file: Path
+    """The file that was read, or would be if it existed."""
+
+    def find(self, command: str, option: str) -> Setting | None:
+        """Return what sets `option` of `command` ("say", "cache prune"), or None for nothing."""
+        return (
+            self.environment.get(option)
+            or self.config.get(f"{command}.{option}")
+            or self.config.get(option)
+        )
+
+
+def look_around(config_file: Path | None, environ: Mapping[str, str] | None = None) -> Surroundings:
+    """Read the environment and the configuration file.
+
+    Args:
+        config_file: The file that `--config` names; it must exist. None for the one that
+            `TTSCTL_CONFIG` names, which must exist, or the user's own, which need not.
+        environ: The environment; None for the process's.
+
+    Raises:
+        InvalidConfigError: The file is missing, unreadable or not TOML; the message has the line.
+    """
+    environ = os.environ if environ is None else environ
+    named = config_file or environ.get(CONFIG_VARIABLE)
+    path = Path(named) if named else platformdirs.user_config_path("ttsctl") / "config.toml"
+    environment = {
+        name.removeprefix(PREFIX).lower().replace("_", "-"): Setting(value, name)
+        for name, value in environ.items()
+        if name.startswith(PREFIX) and name != CONFIG_VARIABLE and value
+    }
+    return Surroundings(environment, _read_config(path, is_named=bool(named)), path)
+
+
+def cache_folder() -> Path:
+    """Return the user's cache folder for ttsctl; it need not exist."""
+    return platformdirs.user_cache_path("ttsctl")
+
+
+def worker_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment for a worker: the user's, without secrets that engines do not need."""
+    environ = os.environ if environ is None else environ
+    return {name: value for name, value in environ.items() if not _SECRET.search(name)}
+
+
+def _read_config(path: Path, *, is_named: bool) -> dict[str, Setting]:
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError:
+        if is_named:
+            raise InvalidConfigError(f"config file {path} does not exist") from None
+        return {}
+    except OSError as error:
+        raise InvalidConfigError(f"cannot read config file {path}: {reason(error)}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidConfigError(f"{path} is not UTF-8 at byte {error.start}") from error
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidConfigError(f"{path} is not TOML: {error}") from error
+    return dict(_flatten(tables, "", path.name, text.splitlines()))
+
+
+def _flatten(table: Mapping[str, Any], prefix: str, name: str, lines: list[str]) -> Any:
+    """Yield ("command.option", setting) for the entries of a table and of the tables in it."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.", name, lines)
+        else:
+            option = key.replace("_", "-")
+            yield f"{prefix}{option}", Setting(value, f"{name} line {_line_of(key, lines)}")
+
+
+def _line_of(key: str, lines: list[str]) -> int:
+    """Return the number of the first line that sets `key`; tomllib does not keep it."""
+    pattern = re.compile(rf"""\s*(?:.*\.)?["']?{re.escape(key)}["']?\s*=""")
+    return next((number for number, line in enumerate(lines, 1) if pattern.match(line)), 0)

@@ -1,0 +1,166 @@
+"""From what the user calls a voice to the voice: "auto", "en-us", "espeak:en-us+f3"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ttsctl.errors import InvalidRequestError, InvalidVoiceError, NotInstalledError, nearest
+from ttsctl.speech import ENGINE_GROUP, Voice
+from ttsctl.voices import espeak
+
+AUTO = "auto"
+DEFAULT_ESPEAK = "en-us"
+UNDETERMINED = "und"  # BCP 47: the language of a voice that speaks any, or does not say
+
+_TONE_NAMES = ("sine", "faulty")
+
+
+@dataclass(frozen=True)
+class CatalogueEntry:
+    """A voice as `ttsctl voices list` shows it."""
+
+    voice: Voice
+    title: str
+    """The language in English: "English (America)"."""
+
+
+def installed() -> list[CatalogueEntry]:
+    """Return the voices of the engines that ship with ttsctl, best engine first."""
+    return [*_espeak_entries(), *_tone_entries()]
+
+
+def engines() -> list[str]:
+    """Return the names of the installed engines, ours and those of other packages."""
+    ours = ["espeak", "tone"]
+    return ours + sorted(set(_entry_points()) - set(ours))
+
+
+def resolve(name: str, language: str | None = None) -> Voice:
+    """Return the voice that `name` stands for, spoken in `language` where that is given.
+
+    Args:
+        name: "auto", "engine:name", or a bare name that one engine alone has.
+        language: BCP 47 tag, or None for the voice's own.
+
+    Raises:
+        InvalidVoiceError: There is no such voice; the message has the nearest names.
+        InvalidRequestError: The voice does not speak `language`.
+        NotInstalledError: The engine is not installed.
+    """
+    language = language.lower().replace("_", "-") if language else None
+    if name == AUTO:
+        return _automatic(language)
+    engine, colon, rest = name.partition(":")
+    voice = _of_engine(engine, rest) if colon else _bare(name)
+    if language and not _speaks(voice, language):
+        raise InvalidRequestError(
+            f"voice '{voice.id}' speaks {voice.language}, not {language};"
+            f" leave out --voice, or name a voice of that language"
+        )
+    return voice
+
+
+def _automatic(language: str | None) -> Voice:
+    """Choose the best installed voice: today espeak-ng has one for every language."""
+    package = _espeak_package()
+    if language is None or _covers(language, DEFAULT_ESPEAK):
+        return Voice("espeak", DEFAULT_ESPEAK, DEFAULT_ESPEAK, espeak.fingerprint(package))
+    known = espeak.languages(package)
+    served = [
+        (priority, entry.name)
+        for entry in known
+        for tag, priority in entry.priorities
+        if _covers(language, tag)
+    ]
+    if not served:
+        names = [entry.name for entry in known]
+        raise InvalidVoiceError(f"no voice speaks '{language}'{nearest(language, names)}")
+    return _espeak(min(served)[1])
+
+
+def _bare(name: str) -> Voice:
+    if name in _TONE_NAMES:
+        return _tone(name)
+    return _espeak(name)
+
+
+def _of_engine(engine: str, name: str) -> Voice:
+    if engine == "espeak":
+        return _espeak(name)
+    if engine == "tone":
+        return _tone(name)
+    distribution = _entry_points().get(engine)
+    if distribution is None:
+        raise NotInstalledError(
+            f"engine '{engine}' is not installed{nearest(engine, engines())};"
+            " `ttsctl doctor` lists the engines that are"
+        )
+    # Only the engine knows its voices: the worker refuses a wrong name when it loads it.
+    return Voice(engine, name, UNDETERMINED, distribution)
+
+
+def _espeak(name: str) -> Voice:
+    wanted, plus, variant = name.partition("+")
+    package = _espeak_package()
+    known = {entry.name.lower(): entry.name for entry in espeak.languages(package)}
+    tag = known.get(wanted.lower())
+    if tag is None:
+        raise InvalidVoiceError(
+            f"voice '{name}' not found{nearest(wanted, known)}; see `ttsctl voices list`"
+        )
+    if plus and variant not in (colours := espeak.variants(package)):
+        raise InvalidVoiceError(
+            f"variant '{variant}' of voice '{tag}' not found{nearest(variant, colours)}"
+        )
+    return Voice("espeak", f"{tag}{plus}{variant}", tag, espeak.fingerprint(package))
+
+
+def _tone(name: str) -> Voice:
+    if name not in _TONE_NAMES:
+        raise InvalidVoiceError(f"voice 'tone:{name}' not found; nearest: tone:sine")
+    return Voice("tone", name, UNDETERMINED, "tone 1")
+
+
+def _speaks(voice: Voice, language: str) -> bool:
+    return voice.language == UNDETERMINED or _covers(language, voice.language)
+
+
+def _covers(wanted: str, tag: str) -> bool:
+    """Whether `tag` is `wanted` or a variety of it, as en-us is of en."""
+    return f"{tag.lower()}-".startswith(f"{wanted}-")
+
+
+def _espeak_entries() -> list[CatalogueEntry]:
+    package = espeak.package_folder()
+    if package is None:
+        return []
+    template = Voice("espeak", "", "", espeak.fingerprint(package))
+    return [
+        CatalogueEntry(replace(template, name=entry.name, language=entry.name), entry.title)
+        for entry in espeak.languages(package)
+    ]
+
+
+def _tone_entries() -> list[CatalogueEntry]:
+    return [CatalogueEntry(_tone(name), "test tone") for name in _TONE_NAMES]
+
+
+def _espeak_package() -> Path:
+    package = espeak.package_folder()
+    if package is None:
+        raise NotInstalledError(
+            "the embedded voice is not installed; run: pip install espeakng-loader"
+        )
+    return package
+
+
+def _entry_points() -> dict[str, str]:
+    """Return engine name to "distribution version" for the engines of other packages."""
+    import importlib.metadata  # noqa: PLC0415 - takes 45 ms, and the embedded voice does without
+
+    found = importlib.metadata.entry_points(group=ENGINE_GROUP)
+    return {
+        point.name: f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+        for point in found
+    }

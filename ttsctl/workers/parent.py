@@ -1,0 +1,230 @@
+"""The parent's side of the boundary: one engine in one process that may crash, hang or lie.
+
+A worker is used by one request at a time, and at most once after it has died: `Supervisor` makes
+the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import IO
+
+from ttsctl.errors import DeadlineError, EngineCrashError, EngineError, TtsctlError, error_from
+from ttsctl.settings import worker_environment
+from ttsctl.speech import Clip, Utterance, Voice
+from ttsctl.workers import messages
+from ttsctl.workers.messages import Frame, FrameDecoder, ProtocolError
+
+START_TIMEOUT_S = 30.0
+LOAD_TIMEOUT_S = 120.0
+CANCEL_TIMEOUT_S = 1.0  # a worker that has not let go by then is killed
+_EXCERPT_CHARS = 40
+_LOG_TAIL_BYTES = 4_000
+
+# The worker gets its parent's module path as an argument and runs isolated (-I), so that a file in
+# the current folder is never imported in place of a module.
+_BOOTSTRAP = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from ttsctl.workers.child import main; main(sys.argv[2])"
+)
+
+
+class Worker:
+    """An engine in a process of its own.
+
+    The process is started by the constructor, which does not wait for it: whatever the caller does
+    before the first request hides the start-up.
+    """
+
+    def __init__(self, engine: str) -> None:
+        self._engine = engine
+        # A file rather than a pipe: nobody has to drain it, and its end explains a crash.
+        self._log: IO[bytes] = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _BOOTSTRAP, json.dumps(sys.path), engine],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=worker_environment(),
+            bufsize=0,
+            start_new_session=True,  # Ctrl-C in the terminal is for the parent, which then decides
+        )
+        self._decoder = FrameDecoder()
+        self._frames: list[Frame] = []
+        self._is_ready = False
+        self._in_hand = "starting"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    @property
+    def process_id(self) -> int:
+        """The operating system's number for the process."""
+        return self._process.pid
+
+    def wait_ready(self) -> None:
+        """Wait until the engine is imported.
+
+        Raises:
+            NotInstalledError: The engine is not there.
+            EngineCrashError: The process died on the way.
+            DeadlineError: It took over 30 s.
+        """
+        if not self._is_ready:
+            self._in_hand = f"starting engine '{self._engine}'"
+            self._finish(time.monotonic() + START_TIMEOUT_S)
+            self._is_ready = True
+
+    def load(self, voice: Voice) -> None:
+        """Make `voice` ready to speak at once."""
+        self.wait_ready()
+        self._in_hand = f"loading voice '{voice.id}'"
+        self._send(messages.load_request(voice))
+        self._finish(time.monotonic() + LOAD_TIMEOUT_S)
+
+    def voices(self) -> list[Voice]:
+        """Return the voices that the engine reports."""
+        self.wait_ready()
+        self._in_hand = "listing its voices"
+        self._send(messages.voices_request())
+        done = self._finish(time.monotonic() + START_TIMEOUT_S)
+        try:
+            return [Voice(**fields) for fields in done.header["voices"]]
+        except (KeyError, TypeError) as error:
+            raise EngineError(f"engine '{self._engine}' reports no usable voices") from error
+
+    def stream(self, utterance: Utterance, deadline_s: float) -> Iterator[Clip]:
+        """Yield the sound of `utterance`; a consumer that stops early cancels the rest.
+
+        Raises:
+            EngineError: The engine refused the text, died on it, or answered nonsense.
+            DeadlineError: No end within `deadline_s` of working time; the worker was killed.
+        """
+        self.wait_ready()
+        self._in_hand = f"speaking '{_excerpt(utterance.text)}'"
+        self._send(messages.speak_request(utterance))
+        is_answered = False
+        deadline = time.monotonic() + deadline_s
+        try:
+            while (frame := self._receive(deadline)).header.get("event") == "audio":
+                clip = self._clip(frame)
+                waited_since = time.monotonic()
+                yield clip
+                # The consumer's time, a player's say, is not the engine's.
+                deadline += time.monotonic() - waited_since
+            is_answered = True
+            self._raise_if_failed(frame)
+        finally:
+            if not is_answered and self.is_alive:
+                self._cancel()
+
+    def kill(self) -> None:
+        """End the process now and free what it held. Safe to call twice."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._log):
+            if stream is not None:
+                stream.close()
+
+    def _send(self, frame: Frame) -> None:
+        data = memoryview(messages.encode(frame))
+        assert self._process.stdin is not None
+        try:
+            while data:
+                data = data[os.write(self._process.stdin.fileno(), data) :]
+        except BrokenPipeError:
+            raise self._died() from None
+
+    def _finish(self, deadline: float) -> Frame:
+        """Receive the frame that ends the answer to a request."""
+        frame = self._receive(deadline)
+        self._raise_if_failed(frame)
+        return frame
+
+    def _raise_if_failed(self, frame: Frame) -> None:
+        header = frame.header
+        if header.get("event") == "failed":
+            raise error_from(str(header.get("code")), str(header.get("message")))
+        if header.get("event") != "done":
+            self.kill()
+            raise EngineError(f"engine '{self._engine}' sent an unknown reply")
+
+    def _clip(self, frame: Frame) -> Clip:
+        try:
+            return messages.clip_of(frame)
+        except ProtocolError as error:
+            self.kill()
+            raise EngineError(f"engine '{self._engine}': {error}") from error
+
+    def _receive(self, deadline: float) -> Frame:
+        while not self._frames:
+            data = self._read(deadline)
+            if not data:
+                raise self._died()
+            try:
+                self._frames.extend(self._decoder.feed(data))
+            except ProtocolError as error:
+                self.kill()
+                raise EngineError(f"engine '{self._engine}': {error}") from error
+        return self._frames.pop(0)
+
+    def _read(self, deadline: float) -> bytes:
+        assert self._process.stdout is not None
+        descriptor = self._process.stdout.fileno()
+        poller = select.poll()
+        poller.register(descriptor, select.POLLIN)
+        if not poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            self.kill()
+            raise DeadlineError(f"engine '{self._engine}' took too long {self._in_hand}")
+        return os.read(descriptor, 1 << 18)
+
+    def _cancel(self) -> None:
+        """Have the worker give up the utterance in hand, or kill it where it does not."""
+        deadline = time.monotonic() + CANCEL_TIMEOUT_S
+        with contextlib.suppress(TtsctlError):
+            self._send(messages.cancel_request())
+            while self._receive(deadline).header.get("event") == "audio":
+                pass
+
+    def _died(self) -> TtsctlError:
+        self._process.wait()
+        how = _how(self._process.returncode)
+        last_words = self._last_words()
+        self.kill()
+        return EngineCrashError(
+            f"engine '{self._engine}' {how} while {self._in_hand}"
+            + (f" ({last_words})" if last_words else "")
+        )
+
+    def _last_words(self) -> str:
+        """Return the last line that the process wrote to stderr, without control characters."""
+        size = os.fstat(self._log.fileno()).st_size
+        tail = os.pread(self._log.fileno(), _LOG_TAIL_BYTES, max(0, size - _LOG_TAIL_BYTES))
+        lines = [line for line in tail.decode(errors="replace").splitlines() if line.strip()]
+        fatal = [line for line in lines if line.startswith("Fatal Python error")]
+        last = (fatal or lines or [""])[-1]
+        return "".join(character for character in last if character.isprintable())[:200]
+
+
+def _how(return_code: int) -> str:
+    if return_code >= 0:
+        return f"ended with exit code {return_code}"
+    try:
+        return f"was killed by {signal.Signals(-return_code).name}"
+    except ValueError:
+        return f"was killed by signal {-return_code}"
+
+
+def _excerpt(text: str) -> str:
+    return text if len(text) <= _EXCERPT_CHARS else f"{text[:_EXCERPT_CHARS]}…"

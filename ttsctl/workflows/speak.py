@@ -1,0 +1,175 @@
+"""The one path from utterances to sound: cache, single flight, synthesis, sanity, pauses.
+
+`say`, `batch`, `prewarm` and `bench` all come through here; what differs is where the clips go.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ttsctl.audio.sanity import check_clip
+from ttsctl.audio.wav import read_wav, wav_bytes
+from ttsctl.cache.key import utterance_key
+from ttsctl.cache.record import Record
+from ttsctl.cache.tiers import Cache, Hit, NullCache
+from ttsctl.errors import EngineError
+from ttsctl.speech import Clip, Synthesizer, Utterance, join, silence
+from ttsctl.text.safe import NORMALISER_VERSION
+from ttsctl.workflows.plan import PlannedUtterance
+
+CACHEABLE_CHARS = 200  # longer utterances hardly ever come back
+SINGLE_FLIGHT_WAIT_S = 10.0
+
+CacheResult = Literal["miss", "memory", "disk"]
+
+
+@dataclass
+class SpeechLog:
+    """What happened while one request was spoken; filled in as its clips are consumed."""
+
+    clock: Callable[[], float] = time.perf_counter
+    started_at: float = field(init=False)
+    first_audio_at: float | None = None
+    chars: int = 0
+    dropped: int = 0
+    frames: int = 0
+    sample_rate: int = 0
+    load_s: float = 0.0
+    synthesis_s: float = 0.0
+    results: set[CacheResult] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.started_at = self.clock()
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the sound so far, in seconds."""
+        return self.frames / self.sample_rate if self.sample_rate else 0.0
+
+    @property
+    def cache(self) -> CacheResult:
+        """Where the request was answered from: the slowest source that one of its parts needed."""
+        for result in ("miss", "disk", "memory"):
+            if result in self.results:
+                return result
+        return "miss"
+
+    def hear(self, clip: Clip) -> None:
+        """Count `clip`, which is about to be emitted."""
+        if self.first_audio_at is None and clip.pcm:
+            self.first_audio_at = self.clock()
+        self.frames += clip.frames
+        self.sample_rate = clip.sample_rate
+
+
+class Speaker:
+    """Speaks utterances from the cache where it can, else from a synthesizer.
+
+    Args:
+        synthesizer: Where new sound comes from; it is closed with the speaker.
+        cache: Where known sound is kept, or `NullCache()`; it is closed with the speaker.
+        is_refreshing: Whether to synthesize even what is cached, and cache the new sound.
+    """
+
+    def __init__(
+        self,
+        synthesizer: Synthesizer,
+        cache: Cache | NullCache,
+        *,
+        is_refreshing: bool = False,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.synthesizer = synthesizer
+        self.cache = cache
+        self.is_refreshing = is_refreshing
+        self._clock = clock
+
+    def start_log(self) -> SpeechLog:
+        """Return the log for one request, whose time starts now."""
+        return SpeechLog(self._clock)
+
+    def clips(self, utterances: Iterable[PlannedUtterance], log: SpeechLog) -> Iterator[Clip]:
+        """Yield the sound of the utterances in order, with their pauses, as it comes into being.
+
+        Raises:
+            EngineError: An utterance could not be spoken; the message says where in the text.
+        """
+        pause_s = 0.0
+        for planned in utterances:
+            log.chars += len(planned.utterance.text)
+            log.dropped += planned.dropped
+            for clip in self._placed(planned, log):
+                if pause_s:
+                    gap = silence(pause_s, clip.sample_rate)
+                    log.hear(gap)
+                    yield gap
+                    pause_s = 0.0
+                log.hear(clip)
+                yield clip
+            pause_s = planned.pause_s
+
+    def close(self) -> None:
+        """End the workers and complete the writes to the cache."""
+        self.synthesizer.close()
+        self.cache.close()
+
+    def _placed(self, planned: PlannedUtterance, log: SpeechLog) -> Iterator[Clip]:
+        """Name the place in the text where an engine failed."""
+        try:
+            yield from self._utterance(planned.utterance, log)
+        except EngineError as error:
+            raise type(error)(f"{error.message} (at character {planned.offset:,})") from error
+
+    def _utterance(self, utterance: Utterance, log: SpeechLog) -> Iterator[Clip]:
+        key = utterance_key(utterance, NORMALISER_VERSION)
+        if hit := self._look_up(key):
+            log.results.add(hit.tier)
+            yield read_wav(hit.record.payload)
+            return
+        with self.cache.single_flight(key, SINGLE_FLIGHT_WAIT_S) as has_waited:
+            # Whoever held the key until now has probably just cached what we want.
+            if has_waited and (hit := self._look_up(key)):
+                log.results.add(hit.tier)
+                yield read_wav(hit.record.payload)
+                return
+            log.results.add("miss")
+            yield from self._synthesize(utterance, key, log)
+
+    def _look_up(self, key: str) -> Hit | None:
+        return None if self.is_refreshing else self.cache.get(key)
+
+    def _synthesize(self, utterance: Utterance, key: str, log: SpeechLog) -> Iterator[Clip]:
+        asked_at = self._clock()
+        self.synthesizer.load(utterance.voice)
+        resumed_at = self._clock()
+        log.load_s += resumed_at - asked_at
+        heard = []
+        for clip in self.synthesizer.stream(utterance):
+            log.synthesis_s += self._clock() - resumed_at
+            heard.append(clip)
+            yield clip
+            resumed_at = self._clock()
+        log.synthesis_s += self._clock() - resumed_at
+        self._remember(utterance, key, heard)
+
+    def _remember(self, utterance: Utterance, key: str, heard: list[Clip]) -> None:
+        whole = join(heard or [Clip(b"", 1)])
+        check_clip(whole, len(utterance.text), utterance.speed)
+        if len(utterance.text) <= CACHEABLE_CHARS:
+            self.cache.put(key, master_record(utterance, whole))
+
+
+def master_record(utterance: Utterance, clip: Clip) -> Record:
+    """Return the cache's record of a whole utterance: its sound as WAV."""
+    return Record(
+        kind="master",
+        voice=utterance.voice.id,
+        format="wav",
+        sample_rate=clip.sample_rate,
+        duration_s=clip.duration_s,
+        text=utterance.text,
+        payload=wav_bytes(clip),
+    )
