@@ -7,13 +7,19 @@ import errno
 import fcntl
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 from ttsctl.errors import BusyError, OutputError
 
 
-def write_whole(path: Path, blocks: Iterable[bytes], *, replace: bool) -> int:
+Head = Callable[[bytes, int], bytes]
+
+
+def write_whole(
+    path: Path, blocks: Iterable[bytes], *, replace: bool, head: Head | None = None
+) -> int:
     """Write `blocks` to `path` so that it holds all of them or is left as it was.
 
     The bytes go to a hidden temporary file in the same folder, are fsynced, and then get the name;
@@ -23,6 +29,8 @@ def write_whole(path: Path, blocks: Iterable[bytes], *, replace: bool) -> int:
         path: The file to make. Its folder must exist.
         blocks: The content, in order; an error raised by the iterable leaves no file behind.
         replace: Whether a file of that name may be replaced.
+        head: For a format whose beginning tells its length: given the first block and the size
+            of the file, returns what that block, of the same length, should have been.
 
     Raises:
         OutputError: The folder is missing or read-only, the disk is full, or the file exists and
@@ -34,12 +42,22 @@ def write_whole(path: Path, blocks: Iterable[bytes], *, replace: bool) -> int:
         path = path.resolve()  # the target of a link is replaced, not the link
         with _temporary(path) as (descriptor, temporary):
             with os.fdopen(descriptor, "wb") as stream:
-                written = sum(stream.write(block) for block in blocks)
+                written = _write(stream, blocks, head)
                 stream.flush()
                 os.fsync(descriptor)
             _give_name(temporary, path, replace=replace)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {reason(error)}") from error
+    return written
+
+
+def _write(stream: IO[bytes], blocks: Iterable[bytes], head: Head | None) -> int:
+    iterator = iter(blocks)
+    first = next(iterator, b"")
+    written = stream.write(first) + sum(stream.write(block) for block in iterator)
+    if head is not None:
+        stream.seek(0)
+        stream.write(head(first, written))
     return written
 
 

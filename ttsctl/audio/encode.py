@@ -7,17 +7,18 @@ load than many a sentence takes to speak, and a WAV file needs none of them.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from ttsctl.audio.formats import FORMATS, Encoding
 from ttsctl.audio.stream import Stream, stream_of
+from ttsctl.files import Head
 from ttsctl.speech import Clip
 
 Encoder = Callable[[Stream, Encoding], Iterator[bytes]]
 
 _ENCODERS = {
-    "wav": "ttsctl.audio.wav:encode_endless",
+    "wav": "ttsctl.audio.wav:encode",
     "opus": "ttsctl.audio.opus:encode",
     "mp3": "ttsctl.audio.sndfile:encode_mp3",
     "flac": "ttsctl.audio.sndfile:encode_flac",
@@ -27,21 +28,27 @@ _ENCODERS = {
 }
 
 # Only of WAV does a file look different from a stream: its header says how long it is.
-_WHOLE_ENCODERS = {**_ENCODERS, "wav": "ttsctl.audio.wav:encode_whole"}
+_HEADS = {"wav": "ttsctl.audio.wav:closed_header"}
 
 
-def encode(clips: Iterable[Clip], encoding: Encoding) -> Iterator[bytes]:
+def encode(clips: Iterable[Clip], encoding: Encoding) -> Generator[bytes, None, None]:
     """Yield `clips` as `encoding` has them, each byte as soon as the format allows.
 
     Clips are taken one by one as bytes are asked for. Formats that cannot be streamed give all
     their bytes at the end. The samples are those of `encode_whole`, however the sound is cut.
+    Closing the generator early frees the encoder.
 
     Raises:
         EngineError: There is no sound in `clips`; nothing was yielded then.
         OutputError: The encoder failed.
         ValueError: The clips differ in sample rate.
     """
-    return _encoded(clips, encoding, _ENCODERS[encoding.format])
+    stream = stream_of(clips)
+    sample_rate = encoding.output_rate(stream.sample_rate)
+    if stream.sample_rate != sample_rate and not FORMATS[encoding.format].is_resampling:
+        stream = _load("ttsctl.audio.resample:resample")(stream, sample_rate)
+    encoder: Encoder = _load(_ENCODERS[encoding.format])
+    yield from encoder(stream, encoding)
 
 
 def encode_whole(clip: Clip, encoding: Encoding) -> bytes:
@@ -51,15 +58,20 @@ def encode_whole(clip: Clip, encoding: Encoding) -> bytes:
         EngineError: The clip is empty.
         OutputError: The encoder failed, or the format cannot hold that much.
     """
-    return b"".join(_encoded([clip], encoding, _WHOLE_ENCODERS[encoding.format]))
+    blocks = list(encode([clip], encoding))
+    if head := head_of_file(encoding):
+        blocks[0] = head(blocks[0], sum(map(len, blocks)))
+    return b"".join(blocks)
 
 
-def _encoded(clips: Iterable[Clip], encoding: Encoding, encoder: str) -> Iterator[bytes]:
-    stream = stream_of(clips)
-    sample_rate = encoding.output_rate(stream.sample_rate)
-    if stream.sample_rate != sample_rate and not FORMATS[encoding.format].is_resampling:
-        stream = _load("ttsctl.audio.resample:resample")(stream, sample_rate)
-    yield from _load(encoder)(stream, encoding)
+def head_of_file(encoding: Encoding) -> Head | None:
+    """Return what mends the first block of `encode`, once the size of the file is known.
+
+    None where a file is no different from a stream. The function raises OutputError where the
+    format cannot hold that much.
+    """
+    head: Head | None = _load(_HEADS[encoding.format]) if encoding.format in _HEADS else None
+    return head
 
 
 def _load(target: str) -> Any:

@@ -78,9 +78,7 @@ FORMATS = {
     )
 }
 
-_NAME_OF_SUFFIX = {
-    suffix: entry.name for entry in FORMATS.values() for suffix in entry.suffixes
-}
+_NAME_OF_SUFFIX = {suffix: entry.name for entry in FORMATS.values() for suffix in entry.suffixes}
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """Ogg Opus (RFC 6716, RFC 7845) by libopusenc, which PyOgg finds and loads.
 
-libopusenc resamples, so that sound of any rate goes in. Where the library is missing, libsndfile
-takes its place: slower, with longer pages, and with the same samples to within the codec's error.
+libopusenc resamples, so sound of any rate goes in. Where the library is missing libsndfile takes
+its place: slower and with longer pages, but a file of the same duration.
 
-Three of its functions are declared here rather than taken from PyOgg, which declares them only
-on machines that also have libopusfile, a decoder that nothing here needs.
+The functions are declared here rather than taken from PyOgg, which declares them only where
+libopusfile is installed too: a decoder, which nothing here needs.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import contextlib
 import ctypes
 import importlib
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
 
 from ttsctl.audio.formats import Encoding
 from ttsctl.audio.stream import Stream
@@ -31,5 +30,119 @@ _SET_DECISION_DELAY = 14000
 _SET_MUXING_DELAY = 14002
 _SET_COMMENT_PADDING = 14004
 
-# Of 10. The default, 10, takes three times as long, most of it to tell speech from music.
-_COMPLEXITY = 5
+# The kind of signal is left for the codec to judge: to be told "voice" makes it use its linear
+# predictor at these bit rates, in which it takes twice as long.
+_SETTINGS = {
+    _SET_COMPLEXITY: 5,  # of 10, which takes three times as long, most of it to look for music
+    _SET_DECISION_DELAY: 0,  # unused at this complexity, but 2 s of sound would wait for it
+    _SET_MUXING_DELAY: 4_800,  # 100 ms at 48 kHz: the length of a page; costs 1.9 kbit/s over 1 s
+    _SET_COMMENT_PADDING: 0,  # bytes for later editing, 512 of them by default
+}
+
+
+def load_library() -> ctypes.CDLL | None:
+    """Return libopusenc, ready for use, or None where it or PyOgg is missing."""
+    with _path_kept():
+        try:
+            bindings = importlib.import_module("pyogg.opus")
+        except ImportError:
+            return None
+    library: ctypes.CDLL | None = bindings.libopusenc
+    if library:
+        _declare(library)
+    return library
+
+
+def encode(
+    stream: Stream,
+    encoding: Encoding,
+    load: Callable[[], ctypes.CDLL | None] = load_library,
+) -> Generator[bytes, None, None]:
+    """Yield the pages of an Ogg Opus stream, each as soon as it is full.
+
+    The sound may have any sample rate. Closing the generator early frees the encoder.
+
+    Args:
+        stream: The sound.
+        encoding: Its bit rate is the only choice there is.
+        load: Finds libopusenc; None from it leaves the work to libsndfile.
+
+    Raises:
+        OutputError: The encoder failed.
+    """
+    library = load()
+    if library is None:
+        fallback = importlib.import_module("ttsctl.audio.sndfile")
+        yield from fallback.encode_opus(stream, encoding)
+        return
+    with _encoder(library, stream.sample_rate, encoding) as encoder:
+        for block in stream.blocks:
+            frames = len(block) // SAMPLE_BYTES
+            _check(library, library.ope_encoder_write(encoder, block, frames))
+            yield from _pages(library, encoder)
+        _check(library, library.ope_encoder_drain(encoder))
+        yield from _pages(library, encoder)
+
+
+@contextlib.contextmanager
+def _path_kept() -> Iterator[None]:
+    """Undo what PyOgg does to PATH: it appends ";folder;folder" to it, and fails without one."""
+    path = os.environ.get("PATH")
+    os.environ.setdefault("PATH", os.defpath)
+    try:
+        yield
+    finally:
+        if path is None:
+            del os.environ["PATH"]
+        else:
+            os.environ["PATH"] = path
+
+
+def _declare(library: ctypes.CDLL) -> None:
+    """Give the functions their types, from opusenc.h; undeclared ones cut pointers to 32 bits."""
+    pointer, number, integer = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int
+    declarations: dict[str, tuple[object, list[object]]] = {
+        "ope_comments_create": (pointer, []),
+        "ope_comments_destroy": (None, [pointer]),
+        "ope_encoder_create_pull": (pointer, [pointer, number, integer, integer, pointer]),
+        "ope_encoder_ctl": (integer, [pointer, integer]),  # and one argument more, variadic
+        "ope_encoder_write": (integer, [pointer, ctypes.c_char_p, integer]),
+        "ope_encoder_get_page": (integer, [pointer, pointer, pointer, integer]),
+        "ope_encoder_drain": (integer, [pointer]),
+        "ope_encoder_destroy": (None, [pointer]),
+        "ope_strerror": (ctypes.c_char_p, [integer]),
+    }
+    for name, (result, arguments) in declarations.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+
+
+@contextlib.contextmanager
+def _encoder(library: ctypes.CDLL, sample_rate: int, encoding: Encoding) -> Iterator[int]:
+    """Make an encoder of libopusenc with our settings, and free it at the end."""
+    error = ctypes.c_int()
+    comments = library.ope_comments_create()
+    encoder = library.ope_encoder_create_pull(
+        comments, sample_rate, _MONO, _MAPPING_FAMILY, ctypes.byref(error)
+    )
+    library.ope_comments_destroy(comments)  # the encoder has a copy
+    _check(library, error.value)
+    try:
+        for request, value in {**_SETTINGS, _SET_BITRATE: encoding.effective_bitrate_bps}.items():
+            _check(library, library.ope_encoder_ctl(encoder, request, value))
+        yield encoder
+    finally:
+        library.ope_encoder_destroy(encoder)
+
+
+def _pages(library: ctypes.CDLL, encoder: int) -> Iterator[bytes]:
+    """Yield the pages that are full, by a pull: callbacks would have to be kept alive."""
+    page, size = ctypes.POINTER(ctypes.c_ubyte)(), ctypes.c_int32()
+    while library.ope_encoder_get_page(encoder, ctypes.byref(page), ctypes.byref(size), 0):
+        yield ctypes.string_at(page, size.value)
+
+
+def _check(library: ctypes.CDLL, status: int) -> None:
+    if status:
+        reason = library.ope_strerror(status).decode()
+        raise OutputError(f"cannot encode Opus: {reason.lower()}")

@@ -1,4 +1,4 @@
-"""The formats that libsndfile writes: MP3, FLAC, G.711, and Ogg Opus where libopusenc is missing."""
+"""What libsndfile writes: MP3, FLAC, G.711, and Ogg Opus where libopusenc is missing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import soundfile
 
-from ttsctl.audio.formats import FORMATS, Encoding
+from ttsctl.audio.formats import Encoding
 from ttsctl.audio.resample import resample
 from ttsctl.audio.stream import Stream
 from ttsctl.errors import OutputError
@@ -20,9 +20,9 @@ _OPUS_BITRATES_BPS = 256_000, 6_000
 
 
 def encode_mp3(stream: Stream, encoding: Encoding) -> Iterator[bytes]:
-    """Yield a whole MP3 file (MPEG-1 layer III, mono) at the constant bit rate nearest to that asked.
+    """Yield a whole MP3 file (MPEG-1 layer III, mono) at the nearest constant bit rate.
 
-    The nearest of 64, 80, 96, 112, 128, 160, 192, 224, 256 and 320 kbit/s.
+    Nearest of 64, 80, 96, 112, 128, 160, 192, 224, 256 and 320 kbit/s.
     """
     return _encode(
         stream,
@@ -49,7 +49,7 @@ def encode_alaw(stream: Stream, encoding: Encoding) -> Iterator[bytes]:
 
 
 def encode_opus(stream: Stream, encoding: Encoding) -> Iterator[bytes]:
-    """Yield Ogg Opus; five times slower than libopusenc, but always there. Takes any sample rate."""
+    """Yield Ogg Opus from sound of any sample rate; five times slower than libopusenc."""
     sample_rate = encoding.output_rate(stream.sample_rate)
     if stream.sample_rate != sample_rate:
         stream = resample(stream, sample_rate)

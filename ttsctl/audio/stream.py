@@ -17,7 +17,7 @@ class Stream:
     sample_rate: int
 
     blocks: Iterator[bytes]
-    """Signed 16-bit little-endian mono samples; each block is a whole number of them, none empty."""
+    """Signed 16-bit little-endian mono samples, a whole number a block; no block is empty."""
 
 
 def stream_of(clips: Iterable[Clip]) -> Stream:

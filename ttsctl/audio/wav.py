@@ -48,21 +48,20 @@ def _fields(data_bytes: int, sample_rate: int) -> tuple[bytes | int, ...]:
     )
 
 
-def encode_endless(stream: Stream, encoding: Encoding) -> Iterator[bytes]:
+def encode(stream: Stream, encoding: Encoding) -> Iterator[bytes]:
     """Yield a header that leaves the length open, then the samples as they come."""
     yield header(ENDLESS_DATA_BYTES, stream.sample_rate)
     yield from stream.blocks
 
 
-def encode_whole(stream: Stream, encoding: Encoding) -> Iterator[bytes]:
-    """Yield a header that tells the length, then all samples.
+def closed_header(endless: bytes, file_bytes: int) -> bytes:
+    """Return the header for a file that began with `endless` and became `file_bytes` long.
 
     Raises:
         OutputError: The sound is longer than a WAV file can be.
     """
-    pcm = b"".join(stream.blocks)
-    yield header(len(pcm), stream.sample_rate)
-    yield pcm
+    sample_rate = int(_HEADER.unpack(endless)[_SAMPLE_RATE_FIELD])
+    return header(file_bytes - _HEADER.size, sample_rate)
 
 
 def read_wav(wav: bytes) -> Clip:

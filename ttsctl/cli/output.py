@@ -39,6 +39,12 @@ def say(message: str) -> None:
     print(escape(message), file=sys.stderr, flush=True)
 
 
+def progress(message: str) -> None:
+    """Tell how far a long command is, on stderr, where somebody watches."""
+    if sys.stderr.isatty():
+        say(message)
+
+
 def warn(message: str) -> None:
     """Warn the user, on stderr."""
     say(f"warning: {message}")

@@ -68,17 +68,24 @@ class EspeakEngine:
 
     def voices(self) -> list[Voice]:
         """Return one voice a language; variants ("en-us+f3") are the same voices, coloured."""
-        return [Voice("espeak", tag, tag, "") for tag in self._languages()]
+        return [Voice("espeak", tag, tag, "") for tag in sorted(self._languages())]
 
     def load(self, voice: Voice) -> None:
         """Select the language and the variant."""
         if voice.name == self._voice_name:
             return
-        self._check_variant(voice)
-        if self._library.espeak_SetVoiceByName(voice.name.encode()) != 0:
+        tag, plus, variant = voice.name.partition("+")
+        languages, variants = self._languages(), self._variants()
+        if tag not in languages:
+            raise InvalidVoiceError(f"voice '{voice.id}' not found{nearest(tag, languages)}")
+        # The library would speak without a variant that it does not know.
+        if plus and variant not in variants:
             raise InvalidVoiceError(
-                f"voice '{voice.id}' not found{nearest(voice.name, self._languages())}"
+                f"variant '{variant}' of voice '{voice.id}' not found{nearest(variant, variants)}"
             )
+        status = self._library.espeak_SetVoiceByName(f"{languages[tag]}{plus}{variant}".encode())
+        if status != 0:
+            raise InvalidVoiceError(f"espeak-ng cannot load voice '{voice.id}' (status {status})")
         self._voice_name = voice.name
 
     def synthesize(self, utterance: Utterance) -> Iterator[Clip]:
@@ -118,18 +125,15 @@ class EspeakEngine:
             self._heard.append(ctypes.string_at(samples, count * 2))
         return 0
 
-    def _check_variant(self, voice: Voice) -> None:
-        """Refuse a variant that does not exist: the library would speak without it."""
-        _, plus, variant = voice.name.partition("+")
-        if plus and variant not in self._variants():
-            raise InvalidVoiceError(
-                f"variant '{variant}' of voice '{voice.id}' not found"
-                f"{nearest(variant, self._variants())}"
-            )
-
     @functools.lru_cache(maxsize=1)  # noqa: B019 - the engine lives as long as its process
-    def _languages(self) -> list[str]:
-        return sorted({_first_language(record) for record in self._list_voices(None)})
+    def _languages(self) -> dict[str, str]:
+        """Return language tag to the voice file that speaks it: {"fr-fr": "roa/fr"}."""
+        files = [
+            (_first_language(record), record.identifier.decode())
+            for record in self._list_voices(None)
+        ]
+        # A shorter name first: "sit/yue" speaks yue, "sit/yue-Latn-jyutping" its transliteration.
+        return dict(sorted(files, key=lambda entry: -len(entry[1])))
 
     @functools.lru_cache(maxsize=1)  # noqa: B019
     def _variants(self) -> list[str]:

@@ -10,6 +10,7 @@ from ttsctl.speech import ENGINE_GROUP, Voice
 from ttsctl.voices import espeak
 
 AUTO = "auto"
+OUR_ENGINES = ("espeak", "tone")
 DEFAULT_ESPEAK = "en-us"
 UNDETERMINED = "und"  # BCP 47: the language of a voice that speaks any, or does not say
 
@@ -32,8 +33,12 @@ def installed() -> list[CatalogueEntry]:
 
 def engines() -> list[str]:
     """Return the names of the installed engines, ours and those of other packages."""
-    ours = ["espeak", "tone"]
-    return ours + sorted(set(_entry_points()) - set(ours))
+    return [*OUR_ENGINES, *sorted(set(_entry_points()) - set(OUR_ENGINES))]
+
+
+def espeak_variants() -> list[str]:
+    """Return what may follow the name of an espeak voice and a plus sign."""
+    return espeak.variants(_espeak_package())
 
 
 def resolve(name: str, language: str | None = None) -> Voice:
@@ -48,17 +53,23 @@ def resolve(name: str, language: str | None = None) -> Voice:
         InvalidRequestError: The voice does not speak `language`.
         NotInstalledError: The engine is not installed.
     """
-    language = language.lower().replace("_", "-") if language else None
     if name == AUTO:
         return _automatic(language)
     engine, colon, rest = name.partition(":")
     voice = _of_engine(engine, rest) if colon else _bare(name)
-    if language and not _speaks(voice, language):
+    if not speaks(voice, language):
         raise InvalidRequestError(
             f"voice '{voice.id}' speaks {voice.language}, not {language};"
             f" leave out --voice, or name a voice of that language"
         )
     return voice
+
+
+def speaks(voice: Voice, language: str | None) -> bool:
+    """Whether `voice` speaks `language` or a variety of it; None is any language."""
+    if language is None or voice.language == UNDETERMINED:
+        return True
+    return _covers(language, voice.language)
 
 
 def _automatic(language: str | None) -> Voice:
@@ -122,13 +133,9 @@ def _tone(name: str) -> Voice:
     return Voice("tone", name, UNDETERMINED, "tone 1")
 
 
-def _speaks(voice: Voice, language: str) -> bool:
-    return voice.language == UNDETERMINED or _covers(language, voice.language)
-
-
 def _covers(wanted: str, tag: str) -> bool:
     """Whether `tag` is `wanted` or a variety of it, as en-us is of en."""
-    return f"{tag.lower()}-".startswith(f"{wanted}-")
+    return f"{tag.lower()}-".startswith(f"{wanted.lower().replace('_', '-')}-")
 
 
 def _espeak_entries() -> list[CatalogueEntry]:

@@ -38,8 +38,10 @@ def package_folder() -> Path | None:
 
 def languages(package: Path) -> list[Language]:
     """Return every language that ships, by name."""
-    files = sorted((package / "espeak-ng-data" / "lang").rglob("*"))
-    found = {entry.name: entry for entry in map(_read, filter(Path.is_file, files))}
+    files = (package / "espeak-ng-data" / "lang").rglob("*")
+    # A shorter name wins: sit/yue speaks yue, sit/yue-Latn-jyutping its transliteration.
+    ordered = sorted(filter(Path.is_file, files), key=lambda file: -len(str(file)))
+    found = {entry.name: entry for entry in map(_read, ordered)}
     return sorted(found.values(), key=lambda entry: entry.name)
 
 

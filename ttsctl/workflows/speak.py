@@ -10,17 +10,19 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ttsctl.audio.encode import encode_whole
+from ttsctl.audio.formats import Encoding
 from ttsctl.audio.sanity import check_clip
-from ttsctl.audio.wav import read_wav, wav_bytes
+from ttsctl.audio.wav import read_wav
 from ttsctl.cache.key import utterance_key
-from ttsctl.cache.record import Record
+from ttsctl.cache.record import Metadata, Record
 from ttsctl.cache.tiers import Cache, Hit, NullCache
 from ttsctl.errors import EngineError
-from ttsctl.speech import Clip, Synthesizer, Utterance, join, silence
+from ttsctl.speech import Clip, Synthesizer, Utterance, Voice, join, silence
 from ttsctl.text.safe import NORMALISER_VERSION
 from ttsctl.workflows.plan import PlannedUtterance
 
-CACHEABLE_CHARS = 200  # longer utterances hardly ever come back
+CACHEABLE_CHARS = 200
 SINGLE_FLIGHT_WAIT_S = 10.0
 
 CacheResult = Literal["miss", "memory", "disk"]
@@ -39,6 +41,7 @@ class SpeechLog:
     sample_rate: int = 0
     load_s: float = 0.0
     synthesis_s: float = 0.0
+    encode_s: float = 0.0
     results: set[CacheResult] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -57,6 +60,29 @@ class SpeechLog:
                 return result
         return "miss"
 
+    @property
+    def first_audio_s(self) -> float:
+        """Time from the start to the first sound; 0 where there was none."""
+        return (self.first_audio_at or self.started_at) - self.started_at
+
+    def elapsed_s(self) -> float:
+        """Return the time since the start."""
+        return self.clock() - self.started_at
+
+    def answer(self, hit: Hit, utterances: Iterable[PlannedUtterance]) -> None:
+        """Note that the whole request was answered by `hit`."""
+        for planned in utterances:
+            self.read(planned)
+        self.results.add(hit.tier)
+        self.first_audio_at = self.clock()
+        self.sample_rate = hit.record.sample_rate
+        self.frames = round(hit.record.duration_s * hit.record.sample_rate)
+
+    def read(self, planned: PlannedUtterance) -> None:
+        """Count the text of an utterance."""
+        self.chars += len(planned.utterance.text)
+        self.dropped += planned.dropped
+
     def hear(self, clip: Clip) -> None:
         """Count `clip`, which is about to be emitted."""
         if self.first_audio_at is None and clip.pcm:
@@ -72,6 +98,7 @@ class Speaker:
         synthesizer: Where new sound comes from; it is closed with the speaker.
         cache: Where known sound is kept, or `NullCache()`; it is closed with the speaker.
         is_refreshing: Whether to synthesize even what is cached, and cache the new sound.
+        cacheable_chars: How long an utterance may be to be cached; longer ones hardly ever return.
     """
 
     def __init__(
@@ -80,11 +107,13 @@ class Speaker:
         cache: Cache | NullCache,
         *,
         is_refreshing: bool = False,
+        cacheable_chars: int = CACHEABLE_CHARS,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.synthesizer = synthesizer
         self.cache = cache
         self.is_refreshing = is_refreshing
+        self.cacheable_chars = cacheable_chars
         self._clock = clock
 
     def start_log(self) -> SpeechLog:
@@ -99,8 +128,7 @@ class Speaker:
         """
         pause_s = 0.0
         for planned in utterances:
-            log.chars += len(planned.utterance.text)
-            log.dropped += planned.dropped
+            log.read(planned)
             for clip in self._placed(planned, log):
                 if pause_s:
                     gap = silence(pause_s, clip.sample_rate)
@@ -110,6 +138,10 @@ class Speaker:
                 log.hear(clip)
                 yield clip
             pause_s = planned.pause_s
+
+    def look_up(self, key: str) -> Hit | None:
+        """Return what the cache has under `key`, unless new sound is wanted."""
+        return None if self.is_refreshing else self.cache.get(key)
 
     def close(self) -> None:
         """End the workers and complete the writes to the cache."""
@@ -125,21 +157,18 @@ class Speaker:
 
     def _utterance(self, utterance: Utterance, log: SpeechLog) -> Iterator[Clip]:
         key = utterance_key(utterance, NORMALISER_VERSION)
-        if hit := self._look_up(key):
+        if hit := self.look_up(key):
             log.results.add(hit.tier)
             yield read_wav(hit.record.payload)
             return
         with self.cache.single_flight(key, SINGLE_FLIGHT_WAIT_S) as has_waited:
             # Whoever held the key until now has probably just cached what we want.
-            if has_waited and (hit := self._look_up(key)):
+            if has_waited and (hit := self.look_up(key)):
                 log.results.add(hit.tier)
                 yield read_wav(hit.record.payload)
                 return
             log.results.add("miss")
             yield from self._synthesize(utterance, key, log)
-
-    def _look_up(self, key: str) -> Hit | None:
-        return None if self.is_refreshing else self.cache.get(key)
 
     def _synthesize(self, utterance: Utterance, key: str, log: SpeechLog) -> Iterator[Clip]:
         asked_at = self._clock()
@@ -158,18 +187,33 @@ class Speaker:
     def _remember(self, utterance: Utterance, key: str, heard: list[Clip]) -> None:
         whole = join(heard or [Clip(b"", 1)])
         check_clip(whole, len(utterance.text), utterance.speed)
-        if len(utterance.text) <= CACHEABLE_CHARS:
-            self.cache.put(key, master_record(utterance, whole))
+        if len(utterance.text) <= self.cacheable_chars:
+            facts = SoundFacts("wav", whole.sample_rate, whole.duration_s)
+            payload = encode_whole(whole, Encoding("wav"))
+            record = remembered("master", utterance.voice, utterance.text, facts, payload)
+            self.cache.put(key, record)
 
 
-def master_record(utterance: Utterance, clip: Clip) -> Record:
-    """Return the cache's record of a whole utterance: its sound as WAV."""
-    return Record(
-        kind="master",
-        voice=utterance.voice.id,
-        format="wav",
-        sample_rate=clip.sample_rate,
-        duration_s=clip.duration_s,
-        text=utterance.text,
-        payload=wav_bytes(clip),
+@dataclass(frozen=True)
+class SoundFacts:
+    """What a listing tells of a sound without opening it."""
+
+    format: str
+    sample_rate: int
+    duration_s: float
+
+
+def remembered(
+    kind: Literal["master", "encoded"], voice: Voice, text: str, facts: SoundFacts, payload: bytes
+) -> Record:
+    """Return what the cache is to keep: `payload`, and what `ttsctl cache list` tells of it."""
+    metadata = Metadata(
+        kind=kind,
+        voice=voice.id,
+        format=facts.format,
+        sample_rate=facts.sample_rate,
+        duration_s=facts.duration_s,
+        text=text,
+        created_s=time.time(),
     )
+    return Record(metadata, payload)

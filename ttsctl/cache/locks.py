@@ -1,0 +1,70 @@
+"""One worker at a time for one key, across threads and processes.
+
+A lock is a file held by flock(2), so the death of its holder frees it. Who lets go removes the
+file first; who then gets hold of a file that has lost its name has to begin again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from ttsctl.cache.key import is_key
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.05  # flock(2) cannot wait with a time limit
+
+
+class KeyLock:
+    """A lock that is held until `release`."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._path = path
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Let go, from any thread of the process; once."""
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+        # Closing alone would leave it held by a child that was forked in the meantime.
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        os.close(self._descriptor)
+
+
+def acquire(folder: Path, key: str, timeout_s: float) -> KeyLock | None:
+    """Return the lock for `key` in `folder`, or None where it was not to be had in time.
+
+    Returns None at once where the folder is missing or cannot be written to.
+    """
+    if not is_key(key):
+        raise ValueError(f"no cache key: {key!r}")
+    deadline_s = time.monotonic() + timeout_s
+    pause_s = _FIRST_PAUSE_S
+    with contextlib.suppress(OSError):
+        while (lock := _try(folder / key)) is None:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                return None
+            time.sleep(min(pause_s, left_s))
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        return lock
+    return None
+
+
+def _try(path: Path) -> KeyLock | None:
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(path, flags, 0o600)
+    if _take(descriptor):
+        return KeyLock(path, descriptor)
+    os.close(descriptor)
+    return None
+
+
+def _take(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return os.fstat(descriptor).st_nlink > 0

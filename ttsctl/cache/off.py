@@ -1,0 +1,32 @@
+"""The cache that is switched off, so that nobody has to ask whether it is."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from ttsctl.cache.record import Record
+
+
+class NullCache:
+    """A cache that is off: it remembers nothing."""
+
+    def get(self, key: str) -> None:
+        """Return nothing."""
+
+    def put(self, key: str, record: Record) -> None:
+        """Forget the record at once."""
+
+    @contextlib.contextmanager
+    def single_flight(self, key: str, timeout_s: float) -> Iterator[bool]:
+        """Hold nothing back."""
+        yield False
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def __enter__(self) -> NullCache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

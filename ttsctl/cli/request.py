@@ -1,0 +1,99 @@
+"""From options to the values that workflows take, for the commands that speak."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from ttsctl.audio.formats import Encoding, format_of
+from ttsctl.errors import InvalidRequestError
+from ttsctl.settings import cache_folder
+
+MIB = 1 << 20
+_TEXT_SUFFIXES = (".txt", ".md", ".csv", ".tsv", ".jsonl", ".json", ".srt", ".vtt", ".epub", ".html")
+
+
+def manner_for(
+    voice: str, language: str | None, speed: float, sentence_silence_s: float | None
+) -> Any:
+    """Return the checked manner in which the user wants to be spoken to."""
+    from ttsctl.voices.catalogue import resolve
+    from ttsctl.workflows.plan import Manner, check_manner
+
+    chosen = resolve(voice, language)
+    return check_manner(Manner(chosen, language or chosen.language, speed, sentence_silence_s))
+
+
+def encoding_for(
+    file: Path | None, format: str | None, sample_rate: int | None, bitrate_bps: int | None
+) -> Encoding:
+    """Return the encoding for `file`, or for a stream, which is WAV unless the user says else."""
+    name = format_of(file, format) if file else format or "wav"
+    return Encoding(name, sample_rate, bitrate_bps)
+
+
+def speaker_config(context: typer.Context, *, no_cache: bool = False, refresh: bool = False) -> Any:
+    """Return what the global options say about the cache, for whoever makes a speaker."""
+    from ttsctl.workflows.assembly import SpeakerConfig
+
+    folder = None if no_cache else cache_folder_of(context)
+    return SpeakerConfig(folder, cache_limits(context), is_refreshing=refresh)
+
+
+def cache_folder_of(context: typer.Context) -> Path:
+    """Return the cache folder: the user's own, unless an option names another."""
+    chosen = context.find_root().params["cache_dir"]
+    return Path(chosen) if chosen else cache_folder()
+
+
+def cache_limits(context: typer.Context) -> Any:
+    """Return the limits of the cache that the global options set."""
+    from ttsctl.cache.eviction import CacheLimits
+
+    params = context.find_root().params
+    return CacheLimits(
+        memory_bytes=params["cache_memory_mb"] * MIB,
+        disk_bytes=params["cache_mb"] * MIB,
+        ttl_s=params["cache_ttl"],
+        max_entries=params["cache_entries"],
+    )
+
+
+def text_pieces(text: str | None, file: Path | None) -> tuple[Iterable[str], bool]:
+    """Return the text to speak, in pieces, and whether it is still arriving.
+
+    Raises:
+        InvalidRequestError: There is no text, there are two, or it cannot be read.
+    """
+    from ttsctl.text.readers import decode_stream, read_text
+
+    if text not in (None, "-") and file is not None:
+        raise InvalidRequestError("give a text or --file, not both")
+    if file is not None and str(file) != "-":
+        return [read_text(file)], False
+    if text is None and file is None and (sys.stdin is None or sys.stdin.isatty()):
+        raise InvalidRequestError("no text; write it after `say`, or pipe it in, or use --file")
+    if text in (None, "-"):
+        return decode_stream(_stdin_blocks(), "standard input"), True
+    _refuse_file_name(str(text))
+    return [str(text)], False
+
+
+def _refuse_file_name(text: str) -> None:
+    """A file's name is hardly ever meant to be read aloud."""
+    is_one_word = len(text.split()) == 1
+    if is_one_word and (text.lower().endswith(_TEXT_SUFFIXES) or os.path.isfile(text)):
+        raise InvalidRequestError(
+            f"'{text}' is the name of a file; to speak what is in it, use --file {text}"
+        )
+
+
+def _stdin_blocks() -> Iterator[bytes]:
+    """Yield what stdin has as soon as it has it."""
+    while block := sys.stdin.buffer.read1(1 << 16):
+        yield block

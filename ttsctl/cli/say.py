@@ -1,0 +1,105 @@
+"""`ttsctl say`: one text, to a file, to stdout or to the loudspeaker."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from ttsctl.cli import options, output
+from ttsctl.cli.request import encoding_for, manner_for, speaker_config, text_pieces
+from ttsctl.errors import InvalidRequestError
+
+
+def say(
+    context: typer.Context,
+    text: Annotated[
+        Optional[str], typer.Argument(metavar="[TEXT | -]", help="What to say; - reads stdin.")
+    ] = None,
+    file: Annotated[
+        Optional[Path], typer.Option("--file", "-f", metavar="FILE", help="Say a text file.")
+    ] = None,
+    output_file: Annotated[
+        Optional[str],
+        typer.Option(
+            "--output", "-o", metavar="OUT", help="File to write, by its suffix; - is stdout."
+        ),
+    ] = None,
+    voice: options.Voice = "auto",
+    lang: options.Language = None,
+    speed: options.Speed = 1.0,
+    format: options.Format = None,
+    sample_rate: options.SampleRate = None,
+    bitrate: options.Bitrate = None,
+    play: Annotated[
+        Optional[bool], typer.Option("--play/--no-play", help="Play it, also beside --output.")
+    ] = None,
+    sentence_silence: options.SentenceSilence = None,
+    no_cache: options.NoCache = False,
+    refresh: options.Refresh = False,
+    json: options.Json = False,
+) -> None:
+    """Say a text.
+
+    Without --output and --play, the speech is played where stdout is a terminal, and goes to
+    stdout as WAV where it is not.
+    """
+    from ttsctl.audio.play import play as play_clips
+    from ttsctl.workflows.assembly import make_speaker
+    from ttsctl.workflows.say import SayRequest, speak
+
+    target = choose(output_file, play, is_json=json)
+    encoding = encoding_for(target.file, format, sample_rate, bitrate)
+    manner = manner_for(voice, lang, speed, sentence_silence)
+    pieces, is_arriving = text_pieces(text, file)
+    request = SayRequest(pieces, is_arriving, manner, encoding, target.file, target.is_played)
+    config = speaker_config(context, no_cache=no_cache, refresh=refresh)
+    with closing(make_speaker(config)) as speaker:
+        report = speak(speaker, request, write=output.write_audio, play=play_clips)
+    if json:
+        output.result(report.fields(), is_json=True)
+    elif target.file:
+        output.say(report.summary())
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Where the speech goes; with no file and not played, to stdout."""
+
+    file: Path | None = None
+    is_played: bool = False
+
+
+def choose(output_file: str | None, play: bool | None, *, is_json: bool) -> _Target:
+    """Decide where the speech goes, from what was asked for and what stdout is."""
+    if output_file not in (None, "-"):
+        return _Target(Path(str(output_file)), bool(play))
+    if play and output_file is None:
+        return _Target(is_played=True)
+    if output_file is None and sys.stdout.isatty():
+        return _at_a_terminal(play)
+    if is_json:
+        raise InvalidRequestError("--json and audio cannot share stdout; name a file, or --play")
+    if sys.stdout.isatty():
+        raise InvalidRequestError("audio does not belong on a terminal; name a file, or --play")
+    return _Target()
+
+
+def _at_a_terminal(play: bool | None) -> _Target:
+    """Play the speech, or keep it in a new file where there is nothing to play it on."""
+    from ttsctl.audio.play import has_output_device
+
+    if play is None and has_output_device():
+        return _Target(is_played=True)
+    name = Path("speech.wav")
+    number = 2
+    while name.exists():
+        name = Path(f"speech-{number}.wav")
+        number += 1
+    if play is None:
+        output.say(f"no sound device: writing {name} instead")
+    return _Target(name)

@@ -1,0 +1,36 @@
+"""Putting a speaker together: workers below it, the cache beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ttsctl.cache.eviction import CacheLimits
+from ttsctl.cache.tiers import Cache, NullCache
+from ttsctl.workers.supervisor import Supervisor
+from ttsctl.workflows.speak import CACHEABLE_CHARS, Speaker
+
+
+@dataclass(frozen=True)
+class SpeakerConfig:
+    """All that a process needs to make its own speaker."""
+
+    cache_folder: Path | None
+    """None for no cache."""
+
+    limits: CacheLimits
+    is_refreshing: bool = False
+
+    cacheable_chars: int = CACHEABLE_CHARS
+    """Longest utterance that is cached, in characters."""
+
+
+def make_speaker(config: SpeakerConfig) -> Speaker:
+    """Return a new speaker; the caller closes it."""
+    cache = NullCache() if config.cache_folder is None else Cache(config.cache_folder, config.limits)
+    return Speaker(
+        Supervisor(),
+        cache,
+        is_refreshing=config.is_refreshing,
+        cacheable_chars=config.cacheable_chars,
+    )

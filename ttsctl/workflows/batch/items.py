@@ -1,0 +1,116 @@
+"""The values of a batch: what is to be made, what became of it, and the sum."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+from ttsctl.audio.formats import Encoding
+from ttsctl.workflows.plan import Manner
+
+State = Literal["done", "cached", "empty", "failed", "quarantined", "skipped"]
+STATES: tuple[State, ...] = get_args(State)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One text of the input."""
+
+    number: int
+    """Line of the input that it stands on, from 1."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """One text and the file that it becomes."""
+
+    index: int
+    """Place among the items, from 1."""
+
+    line: Line
+
+    file: str
+    """Name of the file in the output folder."""
+
+    key: str
+    """Digest of everything that decides the file's content."""
+
+    @property
+    def id(self) -> str:
+        """What the item is called in the journal and the results."""
+        return str(self.index)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker is handed: picklable, and complete without the coordinator."""
+
+    item: Item
+    folder: Path
+    manner: Manner
+    encoding: Encoding
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an item."""
+
+    item: Item
+    state: State
+    size_bytes: int = 0
+    duration_s: float = 0.0
+    cache: str = "miss"
+    error_code: str | None = None
+    error: str | None = None
+
+    def fields(self) -> dict[str, object]:
+        """Return the line for `results.jsonl` and the journal."""
+        made = self.state in ("done", "cached", "skipped")
+        return {
+            "id": self.item.id,
+            "line": self.item.line.number,
+            "state": self.state,
+            "file": self.item.file if made else None,
+            "bytes": self.size_bytes,
+            "duration_s": round(self.duration_s, 3),
+            "cache": self.cache if made else None,
+            "key": self.item.key,
+            "error": self.error_code and {"code": self.error_code, "message": self.error},
+        }
+
+
+@dataclass
+class BatchReport:
+    """The sum of a run; the counts of the states add up to `total`."""
+
+    total: int
+    jobs: int
+    counts: Counter[State] = field(default_factory=Counter)
+    audio_s: float = 0.0
+    wall_s: float = 0.0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no item failed."""
+        return not (self.counts["failed"] or self.counts["quarantined"])
+
+    def count(self, outcome: Outcome) -> None:
+        """Add `outcome` to the sum."""
+        self.counts[outcome.state] += 1
+        self.audio_s += outcome.duration_s
+
+    def fields(self) -> dict[str, object]:
+        """Return the JSON object of `batch --json`."""
+        return {
+            "ok": self.is_complete,
+            "total": self.total,
+            **{state: self.counts[state] for state in STATES},
+            "audio_s": round(self.audio_s, 3),
+            "wall_s": round(self.wall_s, 3),
+            "x_realtime": round(self.audio_s / self.wall_s, 1) if self.wall_s else 0.0,
+            "jobs": self.jobs,
+        }

@@ -1,0 +1,106 @@
+"""Carrying a batch out: a pool makes the files, the coordinator keeps the books."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from ttsctl.errors import OutputError, TtsctlError
+from ttsctl.files import reason, write_whole
+from ttsctl.workflows import pool
+from ttsctl.workflows.assembly import SpeakerConfig
+from ttsctl.workflows.batch.items import BatchReport, Outcome, Task
+from ttsctl.workflows.batch.journal import Journal
+from ttsctl.workflows.batch.planning import BatchPlan
+from ttsctl.workflows.deliver import SpeechRequest, to_file
+from ttsctl.workflows.plan import plan
+
+RESULTS_FILE = "results.jsonl"
+
+
+def run_batch(
+    batch: BatchPlan,
+    folder: Path,
+    journal: Journal,
+    config: SpeakerConfig,
+    jobs: int,
+    on_outcome: Callable[[Outcome], None],
+) -> BatchReport:
+    """Make every file of the plan and write `results.jsonl` beside them.
+
+    Every item ends in exactly one state, and one that fails leaves the others untouched. A file is
+    in its place, whole, before the journal says so: a kill at any moment costs the items in hand.
+
+    Args:
+        on_outcome: Called in this process after each item.
+
+    Raises:
+        BusyError: Another batch works in this folder.
+        OutputError: The folder cannot be made or written, or the disk is full.
+    """
+    started_at = time.perf_counter()
+    report = BatchReport(batch.total, jobs)
+    results = {}
+    _make(folder)
+    with journal.recording() as recorder:
+        for outcome in _outcomes(batch, config, jobs):
+            if outcome.state != "skipped":
+                recorder.record(outcome)
+            if outcome.error_code == OutputError.code:
+                raise OutputError(str(outcome.error))  # the disk is full: so it is for the others
+            report.count(outcome)
+            results[outcome.item.index] = _result_line(outcome)
+            on_outcome(outcome)
+        ordered = (results[index] for index in sorted(results))
+        write_whole(folder / RESULTS_FILE, ordered, replace=True)
+    report.wall_s = time.perf_counter() - started_at
+    return report
+
+
+def _outcomes(batch: BatchPlan, config: SpeakerConfig, jobs: int) -> Iterator[Outcome]:
+    yield from batch.settled
+    if batch.tasks:
+        # The longest first, so that no worker is left alone with a long one at the end.
+        tasks = sorted(batch.tasks, key=lambda task: -len(task.item.line.text))
+        yield from pool.run(partial(make_file, config), tasks, jobs, lost)
+
+
+def make_file(config: SpeakerConfig, task: Task) -> Outcome:
+    """Speak one item into its file. Runs in a pool process; raises nothing but bugs."""
+    speaker = pool.process_speaker(config)
+    try:
+        utterances = list(plan([task.item.line.text], task.manner))
+        request = SpeechRequest(task.manner.voice, utterances)
+        path = task.folder / task.item.file
+        report = to_file(speaker, request, path, task.encoding, replace=True)
+    except TtsctlError as error:
+        return Outcome(task.item, "failed", error_code=error.code, error=error.message)
+    finally:
+        # A pool process is ended without notice: what it learned is written after each item.
+        speaker.cache.flush()
+    state = "done" if report.log.cache == "miss" else "cached"
+    return Outcome(task.item, state, report.size_bytes, report.log.duration_s, report.log.cache)
+
+
+def lost(task: Task) -> Outcome:
+    """Return the outcome of a task whose pool process was killed."""
+    return Outcome(
+        task.item,
+        "failed",
+        error_code="TTS_SERVICE_ERROR",
+        error="the worker process was killed, for want of memory perhaps; try fewer --jobs",
+    )
+
+
+def _result_line(outcome: Outcome) -> bytes:
+    return json.dumps(outcome.fields(), ensure_ascii=False).encode() + b"\n"
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make folder {folder}: {reason(error)}") from error

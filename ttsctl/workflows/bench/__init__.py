@@ -1,0 +1,1 @@
+"""How fast it is here: scenarios that a user feels, measured."""

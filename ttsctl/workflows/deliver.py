@@ -1,0 +1,187 @@
+"""Where sound goes: a file, a stream of bytes, or the loudspeaker; and the report of how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ttsctl.audio.encode import encode, encode_whole, head_of_file
+from ttsctl.audio.formats import Encoding
+from ttsctl.cache.key import derived_key, utterance_key
+from ttsctl.files import write_whole
+from ttsctl.metrics import timed
+from ttsctl.speech import Clip, Voice, join
+from ttsctl.text.safe import NORMALISER_VERSION
+from ttsctl.workflows.plan import PlannedUtterance
+from ttsctl.workflows.speak import SoundFacts, Speaker, SpeechLog, remembered
+
+Player = Callable[[Iterable[Clip]], None]
+
+
+@dataclass(frozen=True)
+class SpeechRequest:
+    """What is to be spoken."""
+
+    voice: Voice
+
+    utterances: Iterable[PlannedUtterance]
+    """A sequence where the text is known to its end, an iterator where it still arrives."""
+
+
+@dataclass(frozen=True)
+class SpeechReport:
+    """How a request was answered."""
+
+    voice: Voice
+    log: SpeechLog
+
+    output: str | None
+    """Path of the file, "-" for stdout, None for the loudspeaker."""
+
+    encoding: Encoding | None
+    size_bytes: int
+    total_s: float
+
+    def summary(self) -> str:
+        """Return the report in a line, for a person."""
+        total_ms = self.total_s * 1000
+        source = "synthesized" if self.log.cache == "miss" else f"from {self.log.cache}"
+        return (
+            f"{self.output}: {self.log.duration_s:.2f} s of speech, {self.voice.id}, "
+            f"{source} in {total_ms:.0f} ms"
+        )
+
+    def fields(self) -> dict[str, Any]:
+        """Return the JSON object of `say --json`."""
+        log, encoding = self.log, self.encoding
+        return {
+            "ok": True,
+            "output": self.output,
+            "format": encoding and encoding.format,
+            "sample_rate": encoding.output_rate(log.sample_rate) if encoding else log.sample_rate,
+            "duration_s": round(log.duration_s, 4),
+            "bytes": self.size_bytes,
+            "engine": self.voice.engine,
+            "voice": self.voice.id,
+            "fallback": None,
+            "cache": log.cache,
+            "served_by": "process",
+            "chars": log.chars,
+            "dropped": log.dropped,
+            "timings_ms": {
+                "queue": 0.0,
+                "load": _ms(log.load_s),
+                "g2p": None,  # espeak-ng does not tell it apart from synthesis
+                "synthesis": _ms(log.synthesis_s),
+                "encode": _ms(log.encode_s),
+                "first_audio": _ms(log.first_audio_s),
+                "total": _ms(self.total_s),
+            },
+        }
+
+
+def to_file(
+    speaker: Speaker, request: SpeechRequest, path: Path, encoding: Encoding, *, replace: bool
+) -> SpeechReport:
+    """Write the speech to `path`, whole or not at all; see `write_whole` for the errors."""
+    log = speaker.start_log()
+    blocks = encoded(speaker, request, encoding, log)
+    size_bytes = write_whole(path, blocks, replace=replace, head=head_of_file(encoding))
+    return _report(request, log, str(path), encoding, size_bytes)
+
+
+def to_bytes(
+    speaker: Speaker, request: SpeechRequest, encoding: Encoding, write: Callable[[bytes], None]
+) -> SpeechReport:
+    """Hand the finished file to `write`, with the true length in its header."""
+    log = speaker.start_log()
+    if encoding.format == "wav":
+        data = encode_whole(join(list(speaker.clips(request.utterances, log))), encoding)
+    else:
+        data = b"".join(encoded(speaker, request, encoding, log))
+    write(data)
+    return _report(request, log, "-", encoding, len(data))
+
+
+def to_player(speaker: Speaker, request: SpeechRequest, play: Player) -> SpeechReport:
+    """Play the speech while it comes into being."""
+    log = speaker.start_log()
+    play(speaker.clips(request.utterances, log))
+    return _report(request, log, None, None, 0)
+
+
+def utterance_key_of(planned: PlannedUtterance) -> str:
+    """Return the cache key of the sound of an utterance."""
+    return utterance_key(planned.utterance, NORMALISER_VERSION)
+
+
+def request_key(utterances: Sequence[PlannedUtterance], encoding: Encoding) -> str:
+    """Return the digest of all that decides the bytes that the utterances become."""
+    parts = [encoding.identity]
+    for planned in utterances:
+        parts += [utterance_key_of(planned), f"{planned.pause_s:.6f}"]
+    return derived_key(*parts)
+
+
+def cache_keys(utterances: Sequence[PlannedUtterance], encoding: Encoding) -> list[str]:
+    """Return the keys of all that the cache keeps of a request: its utterances, and its file."""
+    keys = [utterance_key_of(planned) for planned in utterances]
+    return keys if encoding.format == "wav" else [*keys, request_key(utterances, encoding)]
+
+
+def encoded(
+    speaker: Speaker, request: SpeechRequest, encoding: Encoding, log: SpeechLog
+) -> Iterator[bytes]:
+    """Yield the speech as `encoding` has it, from the cache where it is known in that form.
+
+    Nothing is kept as WAV here: that is how its utterances are kept already.
+    """
+    utterances = request.utterances
+    if encoding.format == "wav" or not isinstance(utterances, Sequence):
+        yield from _encode(speaker, utterances, encoding, log)
+        return
+    key = request_key(utterances, encoding)
+    if hit := speaker.look_up(key):
+        log.answer(hit, utterances)
+        yield hit.record.payload
+        return
+    text = "".join(planned.utterance.text for planned in utterances)
+    if len(text) > speaker.cacheable_chars:
+        yield from _encode(speaker, utterances, encoding, log)
+        return
+    blocks = []
+    for block in _encode(speaker, utterances, encoding, log):
+        blocks.append(block)
+        yield block
+    payload = b"".join(blocks)
+    facts = SoundFacts(encoding.format, log.sample_rate, log.duration_s)
+    speaker.cache.put(key, remembered("encoded", request.voice, text, facts, payload))
+
+
+def _encode(
+    speaker: Speaker, utterances: Iterable[PlannedUtterance], encoding: Encoding, log: SpeechLog
+) -> Iterator[bytes]:
+    def clips_took(seconds: float) -> None:
+        log.encode_s -= seconds
+
+    def blocks_took(seconds: float) -> None:
+        log.encode_s += seconds
+
+    clips = timed(speaker.clips(utterances, log), clips_took)
+    yield from timed(encode(clips, encoding), blocks_took)
+
+
+def _report(
+    request: SpeechRequest,
+    log: SpeechLog,
+    output: str | None,
+    encoding: Encoding | None,
+    size_bytes: int,
+) -> SpeechReport:
+    return SpeechReport(request.voice, log, output, encoding, size_bytes, log.elapsed_s())
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 2)

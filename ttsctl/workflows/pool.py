@@ -1,0 +1,77 @@
+"""The process pool of everything that runs many items at once; the only importer of joblib.
+
+A pool process never runs an engine itself: it holds a `Speaker`, whose engine lives in a worker
+process of its own. An engine that crashes costs the item in hand and a restart, not the pool.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+import joblib
+
+from ttsctl.workflows.assembly import SpeakerConfig, make_speaker
+from ttsctl.workflows.speak import Speaker
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+# How often a pool may die without an answer in between before its tasks are given up.
+_MAX_BARREN_DEATHS = 2
+
+
+@functools.lru_cache(maxsize=1)
+def process_speaker(config: SpeakerConfig) -> Speaker:
+    """Return the one speaker of this process. Runs in a pool process.
+
+    It lives as long as the process does: its worker sees the pipe close when that ends.
+    """
+    return make_speaker(config)
+
+
+def default_jobs() -> int:
+    """Return the number of physical cores that this process may use."""
+    return int(joblib.cpu_count(only_physical_cores=True))
+
+
+def run(
+    function: Callable[[T], R], tasks: Sequence[T], jobs: int, give_up: Callable[[T], R]
+) -> Iterator[R]:
+    """Yield `function(task)` for every task, in the order in which they end.
+
+    Args:
+        function: A module-level function; it runs in the pool and should not raise.
+        tasks: Picklable tasks, the longest first for the best balance.
+        jobs: Number of processes.
+        give_up: Makes the result of a task that the pool died of; runs in this process.
+    """
+    waiting = dict(enumerate(tasks))
+    barren_deaths = 0
+    while waiting and barren_deaths < _MAX_BARREN_DEATHS:
+        barren_deaths += 1
+        try:
+            for index, answer in _parallel(function, waiting, jobs):
+                del waiting[index]
+                barren_deaths = 0
+                yield answer
+        except BrokenProcessPool:
+            continue  # a process was killed from outside, for want of memory say
+    for task in waiting.values():
+        yield give_up(task)
+
+
+def _parallel(
+    function: Callable[[T], R], waiting: dict[int, T], jobs: int
+) -> Iterator[tuple[int, R]]:
+    parallel = joblib.Parallel(
+        n_jobs=jobs, backend="loky", batch_size=1, return_as="generator_unordered"
+    )
+    calls = joblib.delayed(_numbered)
+    yield from parallel(calls(function, index, task) for index, task in list(waiting.items()))
+
+
+def _numbered(function: Callable[[T], R], index: int, task: T) -> tuple[int, R]:
+    return index, function(task)
