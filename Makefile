@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)
 	$(BIN)/pip install --quiet .
+	@rm -f $(VENV)/.dev  # the next `make test` must not test this copy
 	$(BIN)/ttsctl say "Hello! This is ttsctl, speaking with the voice that comes with it." -o hello.wav
 
 test: dev

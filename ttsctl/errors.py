@@ -3,11 +3,11 @@
     TtsctlError
     ├── InvalidRequestError    2  TTS_INVALID_REQUEST   the request makes no sense as it stands
     │   ├── TextTooLongError   2  TTS_TEXT_TOO_LONG     the text is over a limit
-    │   └── InvalidConfigError 2  TTS_INVALID_CONFIG    config.toml or an environment variable is wrong
+    │   └── InvalidConfigError 2  TTS_INVALID_CONFIG    config.toml or a TTSCTL_ variable is wrong
     ├── EngineError            4  TTS_ENGINE_FAILED     the engine could not speak this text
     │   ├── EngineCrashError   4  TTS_ENGINE_CRASHED    its process died with the text in hand
     │   ├── InvalidVoiceError  4  TTS_INVALID_VOICE     no such voice
-    │   ├── ModelNotFoundError 4  TTS_MODEL_NOT_FOUND   the voice is known, but its model is not here
+    │   ├── ModelNotFoundError 4  TTS_MODEL_NOT_FOUND   the voice is known, its model is not here
     │   └── NotInstalledError  4  TTS_NOT_INSTALLED     the engine's package is missing
     ├── OutputError            5  TTS_OUTPUT_FAILED     the result could not be written or played
     └── BusyError              6  TTS_BUSY              another run holds the lock

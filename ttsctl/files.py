@@ -6,13 +6,11 @@ import contextlib
 import errno
 import fcntl
 import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 from ttsctl.errors import BusyError, OutputError
-
 
 Head = Callable[[bytes, int], bytes]
 
@@ -74,7 +72,7 @@ def reason(error: OSError) -> str:
 
 @contextlib.contextmanager
 def _temporary(path: Path) -> Iterator[tuple[int, Path]]:
-    temporary = path.parent / f".{path.name[:100]}.{secrets.token_hex(8)}.part"
+    temporary = path.parent / f".{path.name[:100]}.{os.urandom(8).hex()}.part"
     # Not tempfile.mkstemp: that makes private files, and a result should obey the user's umask.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(temporary, flags, 0o666)
@@ -124,4 +122,6 @@ def _take(descriptor: int, what: str) -> None:
         if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
             raise
         owner = os.pread(descriptor, 20, 0).decode(errors="replace") or "unknown"
-        raise BusyError(f"another {what} is running (process {owner}); wait for it to end") from error
+        raise BusyError(
+            f"another {what} is running (process {owner}); wait for it to end"
+        ) from error

@@ -1,8 +1,8 @@
 """What the surroundings say: environment, configuration file, folders.
 
 The only reader of `os.environ`. A setting is decided by the first of: flag, environment variable
-`TTSCTL_<OPTION>`, the command's table in `config.toml`, the top of `config.toml`, default. Flags and
-defaults belong to the command line; the three in between are settled here.
+`TTSCTL_<OPTION>`, the command's table in `config.toml`, the top of `config.toml`, default. Flags
+and defaults belong to the command line; the three in between are settled here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,17 +114,28 @@ def _read_config(path: Path, *, is_named: bool) -> dict[str, Setting]:
     return dict(_flatten(tables, "", path.name, text.splitlines()))
 
 
-def _flatten(table: Mapping[str, Any], prefix: str, name: str, lines: list[str]) -> Any:
+def _flatten(
+    table: Mapping[str, Any], path: str, name: str, lines: list[str]
+) -> Iterator[tuple[str, Setting]]:
     """Yield ("command.option", setting) for the entries of a table and of the tables in it."""
     for key, value in table.items():
         if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{key}.", name, lines)
+            yield from _flatten(value, f"{path}{key}.", name, lines)
         else:
-            option = key.replace("_", "-")
-            yield f"{prefix}{option}", Setting(value, f"{name} line {_line_of(key, lines)}")
+            source = f"{name} line {_line_of(path, key, lines)}"
+            yield f"{path}{key.replace('_', '-')}", Setting(value, source)
 
 
-def _line_of(key: str, lines: list[str]) -> int:
-    """Return the number of the first line that sets `key`; tomllib does not keep it."""
-    pattern = re.compile(rf"""\s*(?:.*\.)?["']?{re.escape(key)}["']?\s*=""")
-    return next((number for number, line in enumerate(lines, 1) if pattern.match(line)), 0)
+def _line_of(path: str, key: str, lines: list[str]) -> int:
+    """Return the number of the line that sets `key` in the table `path`; tomllib does not keep it.
+
+    Tables and keys that are quoted or dotted are not looked for: their line is 0.
+    """
+    table = ""
+    for number, line in enumerate(lines, 1):
+        words = line.split("#")[0].split("=")[0].strip()
+        if words.startswith("["):
+            table = words.strip("[] ") + "."
+        elif (table, words) == (path, key):
+            return number
+    return 0

@@ -73,7 +73,7 @@ def test_telephone_sound_follows_its_source_closely(name: str) -> None:
 
 @every_streamable
 @given(at=cuts(6_000), duration_s=st.floats(0.001, 0.27))
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 def test_streamed_and_whole_sound_are_the_same_samples(
     encoding: Encoding, at: list[int], duration_s: float
 ) -> None:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.audio.sounds import pcm, tone
@@ -92,6 +92,7 @@ def queued(*pieces: bytes) -> queue.Queue[bytes]:
     return waiting
 
 
+@settings(deadline=None)
 @given(
     st.lists(pcm(200), max_size=8), st.lists(st.integers(1, 300), min_size=1), st.integers(1, 50)
 )

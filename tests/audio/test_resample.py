@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.audio.sounds import (
@@ -30,6 +30,7 @@ def resampled(clip: Clip, sample_rate: int, at: list[int] | None = None) -> Clip
     return Clip(b"".join(stream.blocks), stream.sample_rate)
 
 
+@settings(deadline=None)
 @given(pcm(), rates, rates, cuts(2_000))
 def test_the_samples_do_not_depend_on_the_cuts(
     samples: bytes, before: int, after: int, at: list[int]
@@ -39,6 +40,7 @@ def test_the_samples_do_not_depend_on_the_cuts(
     assert resampled(clip, after, at) == resampled(clip, after)
 
 
+@settings(deadline=None)
 @given(pcm(), rates, rates)
 def test_the_duration_stays_to_within_half_a_sample(
     samples: bytes, before: int, after: int

@@ -12,7 +12,7 @@ from pathlib import Path
 import miniaudio
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.audio.sounds import pcm, samples_of, tone
@@ -25,6 +25,7 @@ from ttsctl.speech import Clip
 WAV = Encoding("wav")
 
 
+@settings(deadline=None)
 @given(pcm(), st.integers(8_000, 192_000))
 def test_a_clip_comes_back_from_its_file_exactly(samples: bytes, sample_rate: int) -> None:
     clip = Clip(samples, sample_rate)

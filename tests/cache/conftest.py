@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(name="folder")
+def _folder(tmp_path: Path) -> Path:
     """Where a cache may be; it does not exist yet."""
     return tmp_path / "cache"
 
 
-@pytest.fixture
-def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+@pytest.fixture(name="mount")
+def _mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """Mounts a small file system with the given options and returns where it is."""
     mounted: list[Path] = []
 

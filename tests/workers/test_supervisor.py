@@ -118,9 +118,7 @@ def test_a_listener_who_leaves_early_costs_nothing(supervisor: Supervisor, tone:
     next(stream)
     before = supervisor.worker_process_ids()
     stream.close()  # type: ignore[attr-defined]
-    assert speak(supervisor, tone, "hello").pcm.startswith(
-        request_digest(utterance(tone, "hello"))
-    )
+    assert speak(supervisor, tone, "hello").pcm.startswith(request_digest(utterance(tone, "hello")))
     assert supervisor.worker_process_ids() == before
 
 

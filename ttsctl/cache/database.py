@@ -152,4 +152,4 @@ def _is_own_setting(name: object, value: object) -> bool:
     if name in TALLIES:
         return type(value) is int
     own = SETTINGS.get(name) if isinstance(name, str) else None
-    return type(value) is type(own) and value == own
+    return own is not None and type(value) is type(own) and value == own

@@ -34,6 +34,9 @@ FreeSpace = Callable[[Path], tuple[int, int]]  # free and total bytes of the dis
 _RETRY_S = 30.0  # after a failure to open: each attempt may cost a second of waiting for a lock
 _LOW_SHARE, _LOW_BYTES = 0.05, 500 * 10**6  # leave the rest of the system that much, or this share
 
+# sqlite3 decodes messages that quote the database, which may be too damaged for that.
+_STORE_ERRORS = (sqlite3.Error, DamagedStoreError, UnicodeDecodeError)
+
 _log = logging.getLogger("ttsctl.cache")
 
 
@@ -62,6 +65,10 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
         folders.remove_value(Path(self._directory), file_path)
 
 
+class _OutOfUseError(Exception):
+    """The store could not be opened a moment ago."""
+
+
 class DiskTier:
     """Records in a folder that threads and processes share. Opened on first use."""
 
@@ -84,9 +91,10 @@ class DiskTier:
         return self._attempt("read from", lambda store: self._read(store, key), None)
 
     def put(self, key: str, record: Record) -> None:
-        """Store the record, unless it is too large or the disk nearly full."""
+        """Store the record; if it is too large, only its predecessor goes."""
         blob = pack(key, record)
         if len(blob) > self._limits.largest_bytes:
+            self._query(lambda connection: self._drop(connection, [key]), None)
             return
 
         def write(store: Any) -> None:
@@ -111,8 +119,7 @@ class DiskTier:
         """Delete these entries and return them; none where the store cannot be written."""
 
         def delete(connection: sqlite3.Connection) -> list[Entry]:
-            for name in database.forget(connection, [entry.key for entry in gone]):
-                folders.remove_value(self._folder, name)
+            self._drop(connection, [entry.key for entry in gone])
             return gone
 
         return self._query(delete, []) if gone else []
@@ -166,9 +173,12 @@ class DiskTier:
         except DamagedRecordError as error:
             _log.info("dropped a damaged cache record: %s", error)
             with database.connected(self._folder) as connection:
-                for name in database.forget(connection, [key]):
-                    folders.remove_value(self._folder, name)
+                self._drop(connection, [key])
             return None
+
+    def _drop(self, connection: sqlite3.Connection, keys: list[str]) -> None:
+        for name in database.forget(connection, keys):
+            folders.remove_value(self._folder, name)
 
     def _require_room(self) -> None:
         free, total = self._free_space(self._folder)
@@ -186,7 +196,9 @@ class DiskTier:
         """Do the action on the open store; where that fails, warn and return `otherwise`."""
         try:
             return action(self._opened())
-        except (OSError, sqlite3.Error, diskcache.Timeout, DamagedStoreError) as error:
+        except _OutOfUseError:
+            pass  # the log has it already
+        except (OSError, diskcache.Timeout, *_STORE_ERRORS) as error:
             self._recover(verb, error)
         return otherwise
 
@@ -200,11 +212,11 @@ class DiskTier:
     def _open(self) -> None:
         now_s = self._clock()
         if self._failed_s is not None and 0 <= now_s - self._failed_s < _RETRY_S:
-            raise OSError("it could not be opened a moment ago")
+            raise _OutOfUseError
         self._failed_s = now_s
         try:
             self._open_checked()
-        except (sqlite3.Error, DamagedStoreError) as error:
+        except _STORE_ERRORS as error:
             if not _is_damage(error):
                 raise
             self._set_aside(error)
@@ -213,6 +225,7 @@ class DiskTier:
 
     def _open_checked(self) -> None:
         self.close_thread()
+        self._identity = folders.database_identity(self._folder)
         folders.prepare(self._folder)
         self._identity = folders.database_identity(self._folder)
         # diskcache would wait a minute for the lock; this waits a second and comes first. Held open
@@ -247,4 +260,5 @@ class DiskTier:
 def _is_damage(error: Exception) -> bool:
     """Tell a file that is no sound database from one that is locked, full or out of reach."""
     # SQLITE_CORRUPT and SQLITE_NOTADB are raised as this class itself, all else as a subclass.
-    return isinstance(error, DamagedStoreError) or type(error) is sqlite3.DatabaseError
+    damaged = isinstance(error, (DamagedStoreError, UnicodeDecodeError))
+    return damaged or type(error) is sqlite3.DatabaseError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated
 
 import typer
 
@@ -16,7 +16,6 @@ app = typer.Typer(
     cls=BoundaryGroup,
     name="ttsctl",
     help="Local text-to-speech: say it, batch it, keep it.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -38,15 +37,15 @@ def _print_version(is_wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def root(
     context: typer.Context,
     config_file: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option("--config", metavar="FILE", help="Configuration file to read."),
     ] = None,
     cache_dir: Annotated[
-        Optional[Path], typer.Option("--cache-dir", metavar="DIR", help="Folder of the cache.")
+        Path | None, typer.Option("--cache-dir", metavar="DIR", help="Folder of the cache.")
     ] = None,
     cache_mb: Annotated[
         int, typer.Option("--cache-mb", metavar="MB", min=1, help="Size limit of the disk cache.")
@@ -55,11 +54,11 @@ def root(
         int, typer.Option("--cache-memory-mb", metavar="MB", min=0, help="And of that in memory.")
     ] = 64,
     cache_ttl: Annotated[
-        Optional[float],
+        float | None,
         typer.Option("--cache-ttl", metavar="S", min=0, help="Forget entries after S seconds."),
     ] = None,
     cache_entries: Annotated[
-        Optional[int],
+        int | None,
         typer.Option("--cache-entries", metavar="N", min=1, help="Keep at most N entries."),
     ] = None,
     version: Annotated[
@@ -69,3 +68,5 @@ def root(
 ) -> None:
     """Take the options that every command shares."""
     apply(context, config_file)
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

@@ -30,9 +30,7 @@ def batch(
     jobs: options.Jobs = None,
     name: Annotated[
         str,
-        typer.Option(
-            "--name", metavar="TEMPLATE", help="Of {index}, {id}, {slug} and {hash}."
-        ),
+        typer.Option("--name", metavar="TEMPLATE", help="Of {index}, {id}, {slug} and {hash}."),
     ] = "{index:04d}-{slug}",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be made, and make nothing.")
@@ -45,7 +43,9 @@ def batch(
     no_cache: options.NoCache = False,
     refresh: options.Refresh = False,
     json: options.Json = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="With --json, list the items.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="With --json, list the items.")
+    ] = False,
 ) -> None:
     """Speak every line of a text file into a file of its own.
 
@@ -101,10 +101,10 @@ def _folder_for(input_file: str) -> Path:
 
 def _show_plan(plan: BatchPlan, folder: Path, *, is_json: bool) -> None:
     made = [{"id": task.item.id, "file": task.item.file} for task in plan.tasks]
-    settled = Counter(outcome.state for outcome in plan.settled)
-    fields = {"ok": True, "total": plan.total, "to_make": len(made), **settled, "items": made}
+    settled: Counter[str] = Counter(outcome.state for outcome in plan.settled)
+    counts: dict[str, int] = {"total": plan.total, "to_make": len(made), **settled}
     lines = [f"{folder / task.item.file}" for task in plan.tasks]
-    output.result(fields, is_json=is_json, lines=lines)
+    output.result({"ok": True, **counts, "items": made}, is_json=is_json, lines=lines)
     if not is_json:
         output.say(
             f"{plan.total} items: {len(made)} to make, {settled['skipped']} made already,"

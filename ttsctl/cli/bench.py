@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +18,7 @@ _COLUMNS = ("scenario", "name", "unit", "n", "median", "p95", "p99", "jobs", "th
 def bench(
     voice: options.Voice = "auto",
     scenario: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option(
             "--scenario",
             metavar="NAME",

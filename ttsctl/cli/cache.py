@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +16,7 @@ from ttsctl.errors import ExitCode, InvalidRequestError
 if TYPE_CHECKING:
     from ttsctl.cache.tiers import Cache, Removed
 
-app = typer.Typer(help="The remembered sounds: look at them, keep them in order.", no_args_is_help=True)
+app = typer.Typer(help="The remembered sounds: look at them, keep them in order.")
 
 _DAY_S = 86_400
 
@@ -35,7 +35,9 @@ def stats(context: typer.Context, json: options.Json = False) -> None:
         found = asdict(cache.stats())
     by_voice = found.pop("by_voice")
     lines = [f"{name}: {_shown(name, value)}" for name, value in found.items()]
-    lines += [f"{voice}: {n['entries']} entries, {_mb(n['bytes'])}" for voice, n in by_voice.items()]
+    lines += [
+        f"{voice}: {n['entries']} entries, {_mb(n['bytes'])}" for voice, n in by_voice.items()
+    ]
     output.result({"ok": True, **found, "by_voice": by_voice}, is_json=json, lines=lines)
 
 
@@ -85,10 +87,10 @@ def verify(
 def prune(
     context: typer.Context,
     max_mb: Annotated[
-        Optional[int], typer.Option("--max-mb", metavar="MB", min=0, help="Shrink to this size.")
+        int | None, typer.Option("--max-mb", metavar="MB", min=0, help="Shrink to this size.")
     ] = None,
     older_than: Annotated[
-        Optional[float],
+        float | None,
         typer.Option("--older-than", metavar="D", min=0, help="Drop what D days did not use."),
     ] = None,
     json: options.Json = False,
@@ -106,7 +108,7 @@ def prune(
 def clear(
     context: typer.Context,
     voice: Annotated[
-        Optional[str], typer.Option("--voice", "-v", metavar="VOICE", help="Only this voice.")
+        str | None, typer.Option("--voice", "-v", metavar="VOICE", help="Only this voice.")
     ] = None,
     pinned: Annotated[bool, typer.Option("--pinned", help="Pinned entries too.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,

@@ -7,7 +7,7 @@ import typer
 from ttsctl.cli import options, output
 from ttsctl.cli.surroundings import every_option
 
-app = typer.Typer(help="What is set, and by what.", no_args_is_help=True)
+app = typer.Typer(help="What is set, and by what.")
 
 
 @app.callback()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ Voice = Annotated[
     ),
 ]
 Language = Annotated[
-    Optional[str],
+    str | None,
     typer.Option("--lang", "-l", metavar="LANG", help="Language of the text, as in en-gb."),
 ]
 Speed = Annotated[
@@ -22,36 +22,34 @@ Speed = Annotated[
     typer.Option("--speed", "-s", metavar="X", help="0.25 to 4; larger is faster."),
 ]
 Format = Annotated[
-    Optional[str],
+    str | None,
     typer.Option("--format", metavar="F", help="wav, opus, mp3, flac, pcm, ulaw or alaw."),
 ]
 SampleRate = Annotated[
-    Optional[int],
+    int | None,
     typer.Option("--sample-rate", metavar="HZ", help="Resample to this rate."),
 ]
 Bitrate = Annotated[
-    Optional[int],
+    int | None,
     typer.Option("--bitrate", metavar="BPS", help="Bits a second, for opus and mp3."),
 ]
 SentenceSilence = Annotated[
-    Optional[float],
+    float | None,
     typer.Option("--sentence-silence", metavar="S", help="Seconds of pause after a sentence."),
 ]
-NoCache = Annotated[
-    bool, typer.Option("--no-cache", help="Neither read nor write the cache.")
-]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache.")]
 Refresh = Annotated[
     bool, typer.Option("--refresh", help="Synthesize anew, and replace what is cached.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Jobs = Annotated[
-    Optional[int],
+    int | None,
     typer.Option(
         "--jobs", "-j", metavar="N", min=1, help="Worker processes; default: physical cores."
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 Folder = Annotated[
-    Optional[Path],
+    Path | None,
     typer.Option("--output-dir", "-d", metavar="DIR", help="Where the files go."),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -17,7 +17,7 @@ from ttsctl.errors import ExitCode
 def prewarm(
     context: typer.Context,
     files: Annotated[
-        Optional[list[Path]],
+        list[Path] | None,
         typer.Argument(
             metavar="[PHRASES.txt]...", help="A phrase a line; without any, the shipped set."
         ),
@@ -43,11 +43,12 @@ def prewarm(
 
     encoding = encoding_for(None, format, None, None)
     manners = [manner_for(name, lang, speed, None) for name in voice]
-    texts = [text for file in files or [shipped_phrases()] for text in
-             workflow.phrases_of(read_text(file))]
-    phrases = [
-        workflow.Phrase(text, manner, encoding, pin) for manner in manners for text in texts
+    texts = [
+        text
+        for file in files or [shipped_phrases()]
+        for text in workflow.phrases_of(read_text(file))
     ]
+    phrases = [workflow.Phrase(text, manner, encoding, pin) for manner in manners for text in texts]
     # A phrase that is prewarmed is wanted in the cache, however long it is.
     config = replace(speaker_config(context), cacheable_chars=sys.maxsize)
     report = workflow.prewarm(phrases, config, jobs=jobs, delay_s=delay)

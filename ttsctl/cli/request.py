@@ -15,7 +15,18 @@ from ttsctl.errors import InvalidRequestError
 from ttsctl.settings import cache_folder
 
 MIB = 1 << 20
-_TEXT_SUFFIXES = (".txt", ".md", ".csv", ".tsv", ".jsonl", ".json", ".srt", ".vtt", ".epub", ".html")
+_TEXT_SUFFIXES = (
+    ".txt",
+    ".md",
+    ".csv",
+    ".tsv",
+    ".jsonl",
+    ".json",
+    ".srt",
+    ".vtt",
+    ".epub",
+    ".html",
+)
 
 
 def manner_for(
@@ -95,5 +106,6 @@ def _refuse_file_name(text: str) -> None:
 
 def _stdin_blocks() -> Iterator[bytes]:
     """Yield what stdin has as soon as it has it."""
-    while block := sys.stdin.buffer.read1(1 << 16):
+    stdin: Any = sys.stdin.buffer  # a BufferedReader, whose read1 the declared type does not have
+    while block := stdin.read1(1 << 16):
         yield block

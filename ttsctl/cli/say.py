@@ -6,7 +6,7 @@ import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -18,13 +18,13 @@ from ttsctl.errors import InvalidRequestError
 def say(
     context: typer.Context,
     text: Annotated[
-        Optional[str], typer.Argument(metavar="[TEXT | -]", help="What to say; - reads stdin.")
+        str | None, typer.Argument(metavar="[TEXT | -]", help="What to say; - reads stdin.")
     ] = None,
     file: Annotated[
-        Optional[Path], typer.Option("--file", "-f", metavar="FILE", help="Say a text file.")
+        Path | None, typer.Option("--file", "-f", metavar="FILE", help="Say a text file.")
     ] = None,
     output_file: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(
             "--output", "-o", metavar="OUT", help="File to write, by its suffix; - is stdout."
         ),
@@ -36,7 +36,7 @@ def say(
     sample_rate: options.SampleRate = None,
     bitrate: options.Bitrate = None,
     play: Annotated[
-        Optional[bool], typer.Option("--play/--no-play", help="Play it, also beside --output.")
+        bool | None, typer.Option("--play/--no-play", help="Play it, also beside --output.")
     ] = None,
     sentence_silence: options.SentenceSilence = None,
     no_cache: options.NoCache = False,

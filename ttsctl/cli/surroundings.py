@@ -11,7 +11,11 @@ import typer
 from ttsctl.errors import InvalidConfigError, nearest
 from ttsctl.settings import Setting, Surroundings, look_around
 
-Command = Any  # a click command; Typer's copy of click has no stable name to import it by
+# A click command and a click context: Typer's copy of click has no stable name to import them by.
+Command = Any
+Context = Any
+
+_UNSETTABLE = ("--help", "--version", "--config", "--install-completion", "--show-completion")
 
 
 def apply(context: typer.Context, config_file: Path | None) -> Surroundings:
@@ -23,8 +27,13 @@ def apply(context: typer.Context, config_file: Path | None) -> Surroundings:
     surroundings = look_around(config_file)
     commands = dict(_commands(context.command, ""))
     _check_names(surroundings, commands)
-    context.default_map = _defaults(context.command, "", surroundings)
     context.meta["surroundings"] = surroundings
+    context.default_map = _defaults(context.command, "", surroundings)
+    # The global options were read before the file that `--config` names could be: make up for it.
+    for parameter in option_names(context.command).values():
+        if parameter.name in context.default_map and not _is_typed(context, parameter.name):
+            value = context.default_map[parameter.name]
+            context.params[parameter.name] = parameter.process_value(context, value)
     return surroundings
 
 
@@ -33,9 +42,19 @@ def option_names(command: Command) -> dict[str, Any]:
     named = {}
     for parameter in command.params:
         long_names = [name for name in parameter.opts if name.startswith("--")]
-        if long_names and long_names[0] not in ("--help", "--version", "--config"):
+        if long_names and long_names[0] not in _UNSETTABLE:
             named[long_names[0].removeprefix("--")] = parameter
     return named
+
+
+def origin_of(context: Context, parameter: Any) -> Setting | None:
+    """Return the setting that gave `parameter` its value, or None where it was typed."""
+    surroundings = context.meta.get("surroundings")
+    if surroundings is None or _is_typed(context, parameter.name):
+        return None
+    path = context.command_path.partition(" ")[2].replace(" ", ".")
+    found: Setting | None = surroundings.find(path, parameter.opts[0].removeprefix("--"))
+    return found
 
 
 def _commands(command: Command, path: str) -> Iterator[tuple[str, Command]]:
@@ -72,18 +91,18 @@ def _check_names(surroundings: Surroundings, commands: dict[str, Command]) -> No
     for name, setting in surroundings.config.items():
         if name not in known:
             raise InvalidConfigError(
-                f"{surroundings.config_file}: {setting.source} sets '{name}',"
+                f"{surroundings.config_file.parent}/{setting.source} sets '{name}',"
                 f" which is no option{nearest(name, known)}"
             )
 
 
-def every_option(root: typer.Context, surroundings: Surroundings) -> list[dict[str, Any]]:
+def every_option(root: Context, surroundings: Surroundings) -> list[dict[str, Any]]:
     """Return command, option, value and source of every option that can be set."""
     rows = []
     for path, command in _commands(root.command, ""):
         for option, parameter in option_names(command).items():
             setting = surroundings.find(path.replace(" ", "."), option)
-            if not path and root.get_parameter_source(parameter.name).name == "COMMANDLINE":
+            if not path and _is_typed(root, parameter.name):
                 setting = Setting(root.params[parameter.name], "command line")
             value = setting.value if setting else parameter.default
             rows.append(
@@ -95,3 +114,8 @@ def every_option(root: typer.Context, surroundings: Surroundings) -> list[dict[s
                 }
             )
     return rows
+
+
+def _is_typed(context: Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

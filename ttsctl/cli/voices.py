@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from ttsctl.cli import options, output
 
-app = typer.Typer(help="Which voices there are.", no_args_is_help=True)
+app = typer.Typer(help="Which voices there are.")
 
 
 @app.callback()
@@ -19,7 +19,7 @@ def root() -> None:
 @app.command("list")
 def list_voices(
     engine: Annotated[
-        Optional[str], typer.Option("--engine", metavar="E", help="Only voices of this engine.")
+        str | None, typer.Option("--engine", metavar="E", help="Only voices of this engine.")
     ] = None,
     lang: options.Language = None,
     json: options.Json = False,

@@ -144,7 +144,7 @@ class EspeakEngine:
 
     def _list_voices(self, wanted: object) -> list[_VoiceRecord]:
         records = self._library.espeak_ListVoices(wanted)
-        found = []
+        found: list[_VoiceRecord] = []
         while pointer := records[len(found)]:
             found.append(pointer.contents)
         return found
@@ -207,4 +207,3 @@ def _initialize(library: ctypes.CDLL) -> int:
 
 def _first_language(record: _VoiceRecord) -> str:
     return ctypes.string_at(record.languages + 1).decode()
-

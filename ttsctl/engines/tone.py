@@ -97,7 +97,9 @@ def _raise(_: int) -> None:
 
 def _print_noise(_: int) -> None:
     print("noise from the engine" * 1000)
-    os.write(sys.__stdout__.fileno() if sys.__stdout__ else 1, b"raw noise on descriptor 1\n" * 1000)
+    os.write(
+        sys.__stdout__.fileno() if sys.__stdout__ else 1, b"raw noise on descriptor 1\n" * 1000
+    )
 
 
 def _die_by(signal_number: int) -> Callable[[int], None]:

@@ -78,8 +78,9 @@ def _automatic(language: str | None) -> Voice:
     if language is None or _covers(language, DEFAULT_ESPEAK):
         return Voice("espeak", DEFAULT_ESPEAK, DEFAULT_ESPEAK, espeak.fingerprint(package))
     known = espeak.languages(package)
+    wanted = language.lower().replace("_", "-")
     served = [
-        (priority, entry.name)
+        (tag.lower() != wanted, priority, entry.name)
         for entry in known
         for tag, priority in entry.priorities
         if _covers(language, tag)
@@ -87,7 +88,7 @@ def _automatic(language: str | None) -> Voice:
     if not served:
         names = [entry.name for entry in known]
         raise InvalidVoiceError(f"no voice speaks '{language}'{nearest(language, names)}")
-    return _espeak(min(served)[1])
+    return _espeak(min(served)[-1])
 
 
 def _bare(name: str) -> Voice:

@@ -1,4 +1,4 @@
-"""What parent and worker say to each other: frames of a JSON header and raw bytes, in both directions.
+"""What parent and worker say to each other: frames of a JSON header and raw bytes.
 
 A frame is two big-endian 32-bit lengths, a UTF-8 JSON object and the raw bytes of the sound.
 No pickle: a worker that an engine has corrupted must not be able to run code in its parent.

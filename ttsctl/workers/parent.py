@@ -48,7 +48,7 @@ class Worker:
     def __init__(self, engine: str) -> None:
         self._engine = engine
         # A file rather than a pipe: nobody has to drain it, and its end explains a crash.
-        self._log: IO[bytes] = tempfile.TemporaryFile()
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `kill`
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-c", _BOOTSTRAP, json.dumps(sys.path), engine],
             stdin=subprocess.PIPE,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ttsctl.cache.eviction import CacheLimits
-from ttsctl.cache.tiers import Cache, NullCache
+from ttsctl.cache.off import NullCache
+from ttsctl.cache.tiers import Cache
 from ttsctl.workers.supervisor import Supervisor
 from ttsctl.workflows.speak import CACHEABLE_CHARS, Speaker
 
@@ -27,7 +28,9 @@ class SpeakerConfig:
 
 def make_speaker(config: SpeakerConfig) -> Speaker:
     """Return a new speaker; the caller closes it."""
-    cache = NullCache() if config.cache_folder is None else Cache(config.cache_folder, config.limits)
+    cache = (
+        NullCache() if config.cache_folder is None else Cache(config.cache_folder, config.limits)
+    )
     return Speaker(
         Supervisor(),
         cache,

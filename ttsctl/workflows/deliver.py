@@ -1,4 +1,4 @@
-"""Where sound goes: a file, a stream of bytes, or the loudspeaker; and the report of how it went."""
+"""Where sound goes: a file, bytes, or the loudspeaker; and the report of how it went."""
 
 from __future__ import annotations
 

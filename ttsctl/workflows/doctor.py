@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from ttsctl.audio.opus import has_libopusenc
+from ttsctl.audio.opus import load_library
 from ttsctl.audio.play import has_output_device
 from ttsctl.errors import TtsctlError
 from ttsctl.speech import Utterance
@@ -63,7 +63,7 @@ def _engine(engine: str) -> Finding:
 
 
 def _opus() -> Finding:
-    if has_libopusenc():
+    if load_library() is not None:
         return Finding("opus", True, "libopusenc")
     return Finding(
         "opus",

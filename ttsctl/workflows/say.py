@@ -16,7 +16,7 @@ from ttsctl.workflows.deliver import (
     to_player,
     utterance_key_of,
 )
-from ttsctl.workflows.plan import Manner, plan
+from ttsctl.workflows.plan import Manner, PlannedUtterance, plan
 from ttsctl.workflows.speak import Speaker
 
 
@@ -54,12 +54,12 @@ def speak(
         OutputError: The file or the device does not take the sound.
     """
     voice = request.manner.voice
-    utterances: Iterable = plan(request.pieces, request.manner)
+    utterances: Iterable[PlannedUtterance] = plan(request.pieces, request.manner)
     if request.is_arriving:
         speaker.synthesizer.warm_up(voice)
     else:
-        utterances = list(utterances)
-        if speaker.look_up(utterance_key_of(utterances[0])) is None:
+        utterances = planned = list(utterances)
+        if not speaker.knows(utterance_key_of(planned[0])):
             speaker.synthesizer.warm_up(voice)
     if request.file is not None and request.is_played:
         utterances = list(utterances)  # needed twice; the second time the cache has the sound

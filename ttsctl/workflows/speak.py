@@ -16,7 +16,8 @@ from ttsctl.audio.sanity import check_clip
 from ttsctl.audio.wav import read_wav
 from ttsctl.cache.key import utterance_key
 from ttsctl.cache.record import Metadata, Record
-from ttsctl.cache.tiers import Cache, Hit, NullCache
+from ttsctl.cache.off import NullCache
+from ttsctl.cache.tiers import Cache, Hit
 from ttsctl.errors import EngineError
 from ttsctl.speech import Clip, Synthesizer, Utterance, Voice, join, silence
 from ttsctl.text.safe import NORMALISER_VERSION
@@ -75,8 +76,9 @@ class SpeechLog:
             self.read(planned)
         self.results.add(hit.tier)
         self.first_audio_at = self.clock()
-        self.sample_rate = hit.record.sample_rate
-        self.frames = round(hit.record.duration_s * hit.record.sample_rate)
+        facts = hit.record.metadata
+        self.sample_rate = facts.sample_rate
+        self.frames = round(facts.duration_s * facts.sample_rate)
 
     def read(self, planned: PlannedUtterance) -> None:
         """Count the text of an utterance."""
@@ -139,6 +141,10 @@ class Speaker:
                 yield clip
             pause_s = planned.pause_s
 
+    def knows(self, key: str) -> bool:
+        """Whether `look_up` would find something; does not count as a look-up."""
+        return not self.is_refreshing and self.cache.contains(key)
+
     def look_up(self, key: str) -> Hit | None:
         """Return what the cache has under `key`, unless new sound is wanted."""
         return None if self.is_refreshing else self.cache.get(key)
@@ -161,9 +167,9 @@ class Speaker:
             log.results.add(hit.tier)
             yield read_wav(hit.record.payload)
             return
-        with self.cache.single_flight(key, SINGLE_FLIGHT_WAIT_S) as has_waited:
-            # Whoever held the key until now has probably just cached what we want.
-            if has_waited and (hit := self.look_up(key)):
+        with self.cache.single_flight(key, SINGLE_FLIGHT_WAIT_S):
+            # Whoever held the key until now may just have cached what we want.
+            if self.knows(key) and (hit := self.look_up(key)):
                 log.results.add(hit.tier)
                 yield read_wav(hit.record.payload)
                 return

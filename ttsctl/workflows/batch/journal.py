@@ -36,14 +36,14 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / PRIVATE_FOLDER / "journal.jsonl"
-        self._made = {name: made for name, made in _read(self._path)}
+        self._made = dict(_read(self._path))
 
     def knows(self, name: str) -> bool:
         """Whether the file called `name` was made by an earlier run."""
         return name in self._made
 
     def made(self, item: Item) -> Made | None:
-        """Return what an earlier run made of `item`: same request, and the file whole; else None."""
+        """Return what an earlier run made of `item`, if of the same request and still whole."""
         made = self._made.get(item.file)
         if made is None or made.key != item.key:
             return None

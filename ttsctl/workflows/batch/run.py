@@ -12,7 +12,7 @@ from ttsctl.errors import OutputError, TtsctlError
 from ttsctl.files import reason, write_whole
 from ttsctl.workflows import pool
 from ttsctl.workflows.assembly import SpeakerConfig
-from ttsctl.workflows.batch.items import BatchReport, Outcome, Task
+from ttsctl.workflows.batch.items import BatchReport, Outcome, State, Task
 from ttsctl.workflows.batch.journal import Journal
 from ttsctl.workflows.batch.planning import BatchPlan
 from ttsctl.workflows.deliver import SpeechRequest, to_file
@@ -81,7 +81,7 @@ def make_file(config: SpeakerConfig, task: Task) -> Outcome:
     finally:
         # A pool process is ended without notice: what it learned is written after each item.
         speaker.cache.flush()
-    state = "done" if report.log.cache == "miss" else "cached"
+    state: State = "done" if report.log.cache == "miss" else "cached"
     return Outcome(task.item, state, report.size_bytes, report.log.duration_s, report.log.cache)
 
 

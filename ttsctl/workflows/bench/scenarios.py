@@ -67,7 +67,7 @@ def hit(setup: BenchSetup) -> Iterator[Figure]:
             speaker.cache.flush()
             _consume(speaker, utterances)
             count = setup.repeats * _HITS_A_REPEAT
-            values = [_ms(lambda: _consume(speaker, utterances)) for _ in range(count)]
+            values = [_ms(partial(_consume, speaker, utterances)) for _ in range(count)]
         yield Figure("hit", name, "ms", values)
     yield Figure("hit", "command", "ms", _command_times(setup, ["--cache-dir", "cache"], []))
 
@@ -78,7 +78,7 @@ def cold(setup: BenchSetup) -> Iterator[Figure]:
 
 
 def first_audio(setup: BenchSetup) -> Iterator[Figure]:
-    """From the request to the first sound, with the voice loaded, for sentences of three lengths."""
+    """From the request to the first sound, with the voice loaded, for three lengths."""
     with closing(setup.speaker(is_cached=False)) as speaker:
         _consume(speaker, setup.utterances(PHRASE))
         times: dict[str, list[float]] = {name: [] for name in SENTENCES}
@@ -117,7 +117,7 @@ def encode(setup: BenchSetup) -> Iterator[Figure]:
     durations: dict[str, list[float]] = {name: [] for name in FORMATS}
     for _ in range(setup.repeats):
         for name in FORMATS:
-            durations[name].append(_ms(lambda name=name: encode_whole(clip, Encoding(name))))
+            durations[name].append(_ms(partial(encode_whole, clip, Encoding(name))))
     for name, values in durations.items():
         yield Figure("encode", f"{name}, {_ENCODED_S:.0f} s of speech", "ms", values)
 
