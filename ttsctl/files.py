@@ -6,11 +6,14 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 from ttsctl.errors import BusyError, OutputError
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.part")
 
 Head = Callable[[bytes, int], bytes]
 
@@ -63,6 +66,13 @@ def _write_into(path: Path, blocks: Iterable[bytes]) -> int:
     """Write to a device or a pipe, which a rename would replace by a plain file."""
     with path.open("wb") as stream:
         return sum(stream.write(block) for block in blocks)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of writers that were killed; no writer may be at work."""
+    for path in folder.iterdir():
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def reason(error: OSError) -> str:

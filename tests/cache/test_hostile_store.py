@@ -23,7 +23,7 @@ from tests.cache.remembered import (
     value_file,
 )
 from ttsctl.cache.record import pack
-from ttsctl.cache.schema import SETTINGS, TALLIES
+from ttsctl.cache.schema import OBJECTS, SETTINGS, TALLIES
 from ttsctl.cache.tiers import Cache
 
 _opened: list[str] = []
@@ -253,8 +253,6 @@ def test_a_row_whose_description_is_noise_is_not_listed_and_is_mended(folder: Pa
 
 
 def test_a_fresh_database_holds_what_the_schema_says(folder: Path) -> None:
-    from ttsctl.cache.schema import OBJECTS
-
     fill(folder, ["a"])
 
     found = ask(folder, "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")

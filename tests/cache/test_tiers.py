@@ -23,9 +23,11 @@ from tests.cache.remembered import (
     value_files,
 )
 from ttsctl.cache.eviction import CacheLimits
+from ttsctl.cache.key import utterance_key
 from ttsctl.cache.off import NullCache
 from ttsctl.cache.stats import VoiceStats
 from ttsctl.cache.tiers import Cache, Removed
+from ttsctl.speech import Utterance, Voice
 
 HOUR_S = 3600.0
 
@@ -55,6 +57,18 @@ def test_an_unknown_key_is_a_miss(folder: Path) -> None:
         assert cache.get(key_of("a")) is None
 
 
+@pytest.mark.parametrize("memory_bytes", [0, 1 << 20])
+def test_to_ask_whether_it_contains_a_key_is_no_use_of_it(folder: Path, memory_bytes: int) -> None:
+    with Cache(folder, CacheLimits(memory_bytes=memory_bytes)) as cache:
+        assert not cache.contains(key_of("a"))
+        cache.put(key_of("a"), record_of())
+        cache.flush()
+        assert cache.contains(key_of("a"))
+        stats = cache.stats()
+
+    assert (stats.hits_memory, stats.hits_disk, stats.misses) == (0, 0, 0)
+
+
 def test_the_latest_record_of_a_key_counts(folder: Path) -> None:
     with Cache(folder, DISK_ONLY) as cache:
         cache.put(key_of("a"), record_of(b"old"))
@@ -78,8 +92,11 @@ def test_a_thread_and_a_file_are_made_only_when_needed(folder: Path) -> None:
 
 
 def test_only_a_key_names_a_record(folder: Path) -> None:
-    with Cache(folder, CacheLimits()) as cache, pytest.raises(ValueError, match="no cache key"):
-        cache.put("Hello.", record_of())
+    with Cache(folder, CacheLimits()) as cache:
+        with pytest.raises(ValueError, match="no cache key"):
+            cache.put("Hello.", record_of())
+        with pytest.raises(ValueError, match="no cache key"), cache.single_flight("../a", 1):
+            pass
 
 
 def test_a_record_over_a_twentieth_of_the_limit_is_not_stored(folder: Path) -> None:
@@ -126,9 +143,14 @@ def test_a_record_is_gone_when_its_time_is_over(folder: Path, memory_bytes: int)
         cache.flush()
         clock.advance(HOUR_S - 1)
         assert payload_of(cache, "a") == b"sound"
+        assert cache.contains(key_of("a"))
 
         clock.advance(1)
         assert payload_of(cache, "a") is None
+        assert not cache.contains(key_of("a"))
+
+        cache.pin(key_of("a"))
+        assert cache.contains(key_of("a"))
 
 
 def test_a_pinned_record_outlives_its_time_and_every_eviction(folder: Path) -> None:
@@ -293,15 +315,15 @@ def test_an_error_inside_single_flight_frees_the_key(folder: Path) -> None:
 def test_a_cache_that_is_off_remembers_nothing() -> None:
     with NullCache() as cache:
         cache.put(key_of("a"), record_of())
+        cache.pin(key_of("a"))
+        cache.flush()
         with cache.single_flight(key_of("a"), 1) as held:
             assert not held
         assert cache.get(key_of("a")) is None
+        assert not cache.contains(key_of("a"))
 
 
 def test_a_new_fingerprint_is_a_new_key_so_old_audio_is_never_served(folder: Path) -> None:
-    from ttsctl.cache.key import utterance_key
-    from ttsctl.speech import Utterance, Voice
-
     old = Utterance(("Hello.",), Voice("piper", "lessac", "en-us", "sha256:1"), "en-us")
     new = replace(old, voice=replace(old.voice, fingerprint="sha256:2"))
     with Cache(folder, CacheLimits()) as cache:

@@ -57,6 +57,7 @@ def test_it_can_be_used_again_after_it_was_closed() -> None:
     assert done == ["first", "second"]
 
 
+@pytest.mark.slow
 def test_a_full_queue_turns_jobs_away_but_not_the_last_word() -> None:
     gate = threading.Event()
     writer = Writer()

@@ -10,6 +10,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from ttsctl.cache.eviction import Entry
 from ttsctl.cache.folder import DATABASE, DamagedStoreError
@@ -18,6 +19,10 @@ from ttsctl.cache.schema import OBJECTS, OWN_TABLES, SETTINGS, TALLIES
 from ttsctl.cache.usage import UsageReport
 
 LOCK_WAIT_S = 1.0  # longer, and to speak the text anew would be quicker
+
+_ENTRIES = (
+    "SELECT key, size, access_time, tag, key IN (SELECT key FROM Pins) FROM Cache WHERE raw = 1"
+)
 
 
 @contextlib.contextmanager
@@ -55,14 +60,13 @@ def make_safe(connection: sqlite3.Connection) -> None:
 
 def entries(connection: sqlite3.Connection) -> list[Entry]:
     """Return all entries that can be read from the index."""
-    rows = connection.execute(
-        "SELECT key, size, access_time, tag, key IN (SELECT key FROM Pins) FROM Cache WHERE raw = 1"
-    )
-    found = []
-    for key, size_bytes, last_used_s, tag, pinned in rows:
-        with contextlib.suppress(DamagedRecordError):
-            found.append(Entry(key, size_bytes, last_used_s, bool(pinned), Metadata.from_json(tag)))
-    return found
+    return _entries(connection.execute(_ENTRIES))
+
+
+def entry(connection: sqlite3.Connection, key: str) -> Entry | None:
+    """Return the entry of that key, if there is one that can be read from the index."""
+    found = _entries(connection.execute(f"{_ENTRIES} AND key = ?", (key,)))
+    return found[0] if found else None
 
 
 def totals(connection: sqlite3.Connection) -> tuple[int, int]:
@@ -126,6 +130,15 @@ def save_usage(connection: sqlite3.Connection, report: UsageReport) -> None:
             "UPDATE Cache SET access_time = ? WHERE key = ? AND raw = 1",
             [(moment_s, key) for key, moment_s in report.last_used_s.items()],
         )
+
+
+def _entries(rows: Iterable[tuple[Any, ...]]) -> list[Entry]:
+    found = []
+    for key, size_bytes, last_used_s, tag, pinned in rows:
+        with contextlib.suppress(DamagedRecordError):
+            metadata = Metadata.from_json(tag)
+            found.append(Entry(key, size_bytes, last_used_s, bool(pinned), metadata))
+    return found
 
 
 @contextlib.contextmanager

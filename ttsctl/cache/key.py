@@ -57,6 +57,16 @@ def is_key(name: str) -> bool:
     return _KEY.fullmatch(name) is not None
 
 
+def require_key(name: str) -> None:
+    """Refuse, as a bug of the caller, what is not a key.
+
+    Raises:
+        ValueError: It does not have the form of one.
+    """
+    if not is_key(name):
+        raise ValueError(f"no cache key: {name!r}")
+
+
 _Fields = Sequence["str | _Fields"]
 
 

@@ -1,4 +1,4 @@
-"""One worker at a time for one key, across threads and processes.
+"""One at a time, across threads and processes.
 
 A lock is a file held by flock(2), so the death of its holder frees it. Who lets go removes the
 file first; who then gets hold of a file that has lost its name has to begin again.
@@ -10,14 +10,13 @@ import contextlib
 import fcntl
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
-
-from ttsctl.cache.key import is_key
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.05  # flock(2) cannot wait with a time limit
 
 
-class KeyLock:
+class FileLock:
     """A lock that is held until `release`."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -33,17 +32,15 @@ class KeyLock:
         os.close(self._descriptor)
 
 
-def acquire(folder: Path, key: str, timeout_s: float) -> KeyLock | None:
-    """Return the lock for `key` in `folder`, or None where it was not to be had in time.
+def acquire(path: Path, timeout_s: float) -> FileLock | None:
+    """Return the lock of that name, or None where it was not to be had in time.
 
     Returns None at once where the folder is missing or cannot be written to.
     """
-    if not is_key(key):
-        raise ValueError(f"no cache key: {key!r}")
     deadline_s = time.monotonic() + timeout_s
     pause_s = _FIRST_PAUSE_S
     with contextlib.suppress(OSError):
-        while (lock := _try(folder / key)) is None:
+        while (lock := _try(path)) is None:
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
                 return None
@@ -53,11 +50,22 @@ def acquire(folder: Path, key: str, timeout_s: float) -> KeyLock | None:
     return None
 
 
-def _try(path: Path) -> KeyLock | None:
+@contextlib.contextmanager
+def held(path: Path, timeout_s: float) -> Iterator[None]:
+    """Hold the lock of that name for the length of the block, or go on without it."""
+    lock = acquire(path, timeout_s)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _try(path: Path) -> FileLock | None:
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     descriptor = os.open(path, flags, 0o600)
     if _take(descriptor):
-        return KeyLock(path, descriptor)
+        return FileLock(path, descriptor)
     os.close(descriptor)
     return None
 

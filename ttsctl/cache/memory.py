@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
 
 from ttsctl.cache.record import Record
 
@@ -44,11 +43,11 @@ class MemoryTier:
             self._records[key] = record
             self._size_bytes += _cost(record)
 
-    def discard(self, keys: Iterable[str]) -> None:
-        """Forget the records of these keys; it is no matter if there are none."""
+    def clear(self) -> None:
+        """Forget everything."""
         with self._lock:
-            for key in keys:
-                self._drop(key)
+            self._records.clear()
+            self._size_bytes = 0
 
     def _drop(self, key: str) -> None:
         record = self._records.pop(key, None)

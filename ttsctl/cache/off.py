@@ -14,6 +14,10 @@ class NullCache:
     def get(self, key: str) -> None:
         """Return nothing."""
 
+    def contains(self, key: str) -> bool:
+        """Return False."""
+        return False
+
     def put(self, key: str, record: Record) -> None:
         """Forget the record at once."""
 
@@ -21,6 +25,12 @@ class NullCache:
     def single_flight(self, key: str, timeout_s: float) -> Iterator[bool]:
         """Hold nothing back."""
         yield False
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+    def pin(self, key: str) -> None:
+        """Pin nothing: nothing is kept."""
 
     def close(self) -> None:
         """Do nothing."""

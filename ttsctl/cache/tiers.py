@@ -17,12 +17,13 @@ from pathlib import Path
 
 from ttsctl.cache import locks
 from ttsctl.cache.audit import Problem
-from ttsctl.cache.disk import Clock, DiskTier, FreeSpace
+from ttsctl.cache.disk import Clock
+from ttsctl.cache.disk_tier import DiskTier, FreeSpace
 from ttsctl.cache.eviction import CacheLimits, Entry, unused_since, victims
 from ttsctl.cache.folder import LOCKS, disk_space
-from ttsctl.cache.key import is_key
+from ttsctl.cache.key import require_key
 from ttsctl.cache.memory import MemoryTier
-from ttsctl.cache.record import Record
+from ttsctl.cache.record import Metadata, Record
 from ttsctl.cache.stats import CacheStats, summarise
 from ttsctl.cache.usage import Tier, Usage
 from ttsctl.cache.writer import Writer
@@ -85,13 +86,20 @@ class Cache:
             self._usage.hit(hit.tier, key, self._clock())
         return hit
 
+    def contains(self, key: str) -> bool:
+        """Tell whether `get` is likely to find something: no value is read, nothing counted."""
+        self._follow_fork()
+        if self._from_memory(key) is not None:
+            return True
+        entry = self._disk.entry(key)
+        return entry is not None and (entry.pinned or not self._is_expired(entry.metadata))
+
     def put(self, key: str, record: Record) -> None:
         """Store `record` under `key`: in memory at once, on disk behind the caller's back.
 
         It is held up for a second at most, and that only where 32 writes are waiting already.
         """
-        if not is_key(key):
-            raise ValueError(f"no cache key: {key!r}")
+        require_key(key)
         self._follow_fork()
         self._memory.put(key, record)
         self._close_at_exit()
@@ -106,10 +114,10 @@ class Cache:
         False, and holds nothing, where that took longer than `timeout_s` or the folder is of no
         use. What was put in the block is on disk before the next gets hold of the key.
         """
+        require_key(key)
         self._follow_fork()
-        lock = None
-        if self._disk.prepare():
-            lock = locks.acquire(self._folder / LOCKS, key, timeout_s)
+        path = self._folder / LOCKS / key
+        lock = locks.acquire(path, timeout_s) if self._disk.prepare() else None
         try:
             yield lock is not None
         finally:
@@ -151,17 +159,14 @@ class Cache:
         return self._disk.verify(fix=fix)
 
     def prune(self, *, max_bytes: int | None = None, older_than_s: float | None = None) -> Removed:
-        """Delete what is over the limits, or over `max_bytes`, and what was not used for so long.
-
-        Pinned entries stay.
-        """
+        """Delete, pinned entries excepted, what is over the limits or was not used for so long."""
         entries, now_s = self.entries(), self._clock()
-        limits = self._limits
-        if max_bytes is not None:
-            limits = replace(limits, disk_bytes=max_bytes)
+        most_bytes = self._limits.disk_bytes if max_bytes is None else max_bytes
         idle = [] if older_than_s is None else unused_since(entries, now_s - older_than_s)
         busy = [entry for entry in entries if entry not in idle]
-        return self._remove(idle + victims(busy, limits, now_s))
+        return self._remove(
+            idle + victims(busy, replace(self._limits, disk_bytes=most_bytes), now_s)
+        )
 
     def clear(self, voice: str | None = None, *, pinned: bool = False) -> Removed:
         """Delete all entries, or those of the voice with that id; pinned ones only where `pinned`.
@@ -212,19 +217,19 @@ class Cache:
 
     def _from_memory(self, key: str) -> Hit | None:
         record = self._memory.get(key)
-        if record is None or self._is_expired(record):
+        if record is None or self._is_expired(record.metadata):
             return None
         return Hit(record, "memory")
 
     def _from_disk(self, key: str) -> Hit | None:
         record = self._disk.get(key)
-        if record is None or (self._is_expired(record) and not self._disk.is_pinned(key)):
+        if record is None or (self._is_expired(record.metadata) and not self._disk.is_pinned(key)):
             return None
         self._memory.put(key, record)
         return Hit(record, "disk")
 
-    def _is_expired(self, record: Record) -> bool:
-        return self._limits.is_expired(record.metadata.created_s, self._clock())
+    def _is_expired(self, metadata: Metadata) -> bool:
+        return self._limits.is_expired(metadata.created_s, self._clock())
 
     def _write(self, key: str, record: Record) -> None:
         """Runs in the writer's thread."""
@@ -240,5 +245,5 @@ class Cache:
 
     def _remove(self, entries: list[Entry]) -> Removed:
         gone = self._disk.forget(entries)
-        self._memory.discard(entry.key for entry in gone)
+        self._memory.clear()  # it may hold what is not on disk, and is soon filled again
         return Removed(len(gone), sum(entry.size_bytes for entry in gone))

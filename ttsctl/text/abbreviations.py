@@ -21,7 +21,9 @@ _GERMAN = """
     bd aufl hrsg jh jhd mio mrd mind max min geb gest verh tel zt std sek mz okt dez mär
 """
 _FRENCH = "mme mlle mmes mlles mm me mgr cie av bd env ex hab janv févr avr juil sept oct nov déc"
-_SPANISH = "sr sra srta srs sres dña dn dra prof lic ud uds vd vds avda pág págs núm art ee.uu aprox"
+_SPANISH = (
+    "sr sra srta srs sres dña dn dra prof lic ud uds vd vds avda pág págs núm art ee.uu aprox"
+)
 _PORTUGUESE = "sr sra srs sras srta dr dra drs exmo exma av prof profa pág págs núm"
 _ITALIAN = "sig sigg sig.ra sig.na dott dott.ssa prof.ssa avv geom arch on egr gent spett pag ecc"
 _DUTCH = "dhr mevr mw drs ir mr ing bijv enz blz resp vgl nl i.p.v d.w.z m.b.t"

@@ -82,7 +82,7 @@ def find_marks(text: str, start: int, end: int, origin: int | None = None) -> It
 
 
 def _judge(match: re.Match[str], origin: int, end: int) -> Mark:
-    if _FREE.match(match["run"][-1]):
+    if _FREE.match(match.string, match.end("run") - 1):
         return _judge_free(match, end)
     verdict = _spaced_verdict(match, origin, end)
     whole = verdict == "sentence" or not match["space"]

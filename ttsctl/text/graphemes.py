@@ -7,21 +7,23 @@ after a virama, so that Indic conjuncts stay whole in every script, and surrogat
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 ZWNJ, ZWJ = "\u200c", "\u200d"
 
-# Characters that continue a grapheme although they are not marks: joiners, skin tones, tags,
-# Thai and Lao AM, half-width voicing marks, Hangul vowels and final consonants.
-_CONTINUES = re.compile(
-    "[\u200c\u200d\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f"
-    "\u0e33\u0eb3\uff9e\uff9f\u1160-\u11ff\ud7b0-\ud7fb]"
+# Characters that continue a grapheme although they are not marks: joiners, Thai and Lao AM,
+# half-width voicing marks; then skin tones, tags, Hangul vowels and final consonants.
+_CONTINUING = ZWNJ + ZWJ + "\u0e33\u0eb3\uff9e\uff9f"
+_CONTINUING_BLOCKS = (
+    ("\U0001f3fb", "\U0001f3ff"),
+    ("\U000e0020", "\U000e007f"),
+    ("\u1160", "\u11ff"),
+    ("\ud7b0", "\ud7fb"),
 )
-_HANGUL_INITIAL = re.compile("[\u1100-\u115f\ua960-\ua97c]")
-_HANGUL = re.compile("[\u1100-\u115f\ua960-\ua97c\uac00-\ud7a3]")
-_SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
-_FLAG_LETTERS = "\U0001f1e6", "\U0001f1ff"
+_HANGUL_INITIALS = (("\u1100", "\u115f"), ("\ua960", "\ua97c"))
+_HANGUL = (*_HANGUL_INITIALS, ("\uac00", "\ud7a3"))
+_FLAG_LETTERS = (("\U0001f1e6", "\U0001f1ff"),)
+_HIGH_SURROGATES, _LOW_SURROGATES = (("\ud800", "\udbff"),), (("\udc00", "\udfff"),)
 _VIRAMA_CLASS = 9
 
 
@@ -57,26 +59,27 @@ def is_boundary(text: str, index: int) -> bool:
 
 
 def _continues(char: str) -> bool:
-    return unicodedata.category(char)[0] == "M" or _CONTINUES.match(char) is not None
+    is_mark = unicodedata.category(char)[0] == "M"
+    return is_mark or char in _CONTINUING or _is_in(char, _CONTINUING_BLOCKS)
 
 
 def _is_joined(before: str, after: str) -> bool:
     if unicodedata.combining(before) == _VIRAMA_CLASS:
         return after.isalpha()
-    if _HANGUL_INITIAL.match(before):
-        return _HANGUL.match(after) is not None
-    return _SURROGATE_PAIR.match(before + after) is not None
+    if _is_in(before, _HANGUL_INITIALS):
+        return _is_in(after, _HANGUL)
+    return _is_in(before, _HIGH_SURROGATES) and _is_in(after, _LOW_SURROGATES)
 
 
 def _is_inside_flag(text: str, index: int) -> bool:
     """Tell whether `index` parts the two letters of a flag; letters pair off from the left."""
-    if not _is_flag_letter(text[index]):
+    if not _is_in(text[index], _FLAG_LETTERS):
         return False
     first = index
-    while first > 0 and _is_flag_letter(text[first - 1]):
+    while first > 0 and _is_in(text[first - 1], _FLAG_LETTERS):
         first -= 1
     return (index - first) % 2 == 1
 
 
-def _is_flag_letter(char: str) -> bool:
-    return _FLAG_LETTERS[0] <= char <= _FLAG_LETTERS[1]
+def _is_in(char: str, blocks: tuple[tuple[str, str], ...]) -> bool:
+    return any(first <= char <= last for first, last in blocks)

@@ -33,7 +33,9 @@ FREE_STOPS = (
 SPACED_CLAUSE_MARKS = ",;:،؛"
 
 # Ethiopic, CJK and their vertical, small, full-width and half-width forms.
-FREE_CLAUSE_MARKS = "\u1363-\u1366\u3001\ufe10-\ufe14\ufe50\ufe51\ufe54\ufe55\uff0c\uff1a\uff1b\uff64"
+FREE_CLAUSE_MARKS = (
+    "\u1363-\u1366\u3001\ufe10-\ufe14\ufe50\ufe51\ufe54\ufe55\uff0c\uff1a\uff1b\uff64"
+)
 
 # Quotes and brackets that belong to the sentence they close. German closes with “, Swedish with ”.
 # The asterisk, underscore and backtick close emphasis in Markdown, which language models write.

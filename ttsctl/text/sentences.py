@@ -39,7 +39,6 @@ MAX_CHARS = 300
 
 _BLANK = re.compile(rf"[^\S{marks.LINE_ENDS}]*[{marks.LINE_ENDS}]")
 _BLANK_LINE = re.compile(f"[{marks.LINE_ENDS}]{_BLANK.pattern}")
-_CONTENT = re.compile(r"\S")
 
 # Where a segment begins: above all text of a paragraph, at the start of a line, or inside a line.
 _Lead = Literal["top", "line", "inside"]
@@ -77,7 +76,8 @@ class SentenceSplitter:
 
     def _forget(self) -> None:
         self._text = ""  # what has arrived and not left
-        self._scanned = 0  # how much of it is known to hold no cut
+        self._scanned = 0  # how much of it holds no mark that cuts
+        self._gap = 0  # where the white space at its end begins, which may become a blank line
         self._lead: _Lead = "top"
 
     def segments(self, pieces: Iterable[str]) -> Iterator[Segment]:
@@ -104,9 +104,10 @@ class SentenceSplitter:
             end, boundary = cut
             segments.append(Segment(self._text[start:end], boundary))
             self._lead = self._lead_after(segments[-1])
-            self._scanned = start = end
+            self._scanned = self._gap = start = end
         self._text = self._text[start:]
         self._scanned -= start
+        self._gap -= start
         return segments
 
     def _next_cut(self, start: int) -> tuple[int, Boundary] | None:
@@ -114,10 +115,13 @@ class SentenceSplitter:
         limit = start + self._max_chars
         known = min(len(self._text), limit)
         paragraph_end = self._paragraph_end(start, known)
+        seen = known
         for mark in find_marks(self._text, self._scanned, paragraph_end or known, origin=start):
             if boundary := self._accept(mark, start):
                 return mark.end, boundary
-            self._scanned = mark.start if mark.verdict == "unknown" else mark.closed
+            if mark.verdict == "unknown":
+                seen = mark.start
+        self._scanned = seen
         if paragraph_end:
             return paragraph_end, "paragraph"
         if len(self._text) > limit:
@@ -136,10 +140,11 @@ class SentenceSplitter:
         """Return the end of the first blank line, but for those above a paragraph."""
         if self._lead == "line" and (blank := _BLANK.match(self._text, start, known)):
             return blank.end()
-        if self._lead == "top":
-            content = _CONTENT.search(self._text, start, known)
-            start = content.start() if content else known
-        blank = _BLANK_LINE.search(self._text, start, known)
+        new = self._text[self._gap : known]
+        is_above = self._lead == "top" and self._gap == start
+        above = len(new) - len(new.lstrip()) if is_above else 0
+        blank = _BLANK_LINE.search(self._text, self._gap + above, known)
+        self._gap += len(new.rstrip())
         return blank.end() if blank else None
 
     def _lead_after(self, segment: Segment) -> _Lead:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from ttsctl.errors import InvalidRequestError, TextTooLongError
 from ttsctl.speech import MAX_SPEED, MIN_SPEED, Utterance, Voice
 from ttsctl.text.clauses import clauses
-from ttsctl.text.safe import is_speakable, make_safe
-from ttsctl.text.sentences import MIN_CHARS, Boundary, Segment, segments
+from ttsctl.text.safe import SafeText, is_speakable, make_safe
+from ttsctl.text.sentences import MIN_CHARS, Boundary, SentenceSplitter
 
 MAX_TEXT_CHARS = 200_000  # about three and a half hours of speech
 MAX_PAUSE_S = 60.0
@@ -59,13 +59,13 @@ class PlannedUtterance:
     utterance: Utterance
 
     pause_s: float
-    """Silence between this utterance and the next one; none follows the last."""
+    """Silence between the utterance before and this one; the first has none."""
 
     offset: int
     """Index in the text of its first character."""
 
     dropped: int
-    """Characters left out because nothing can speak them: emoji, private use."""
+    """Characters left out since the utterance before: emoji, private use; nothing speaks them."""
 
 
 def check_manner(manner: Manner) -> Manner:
@@ -94,26 +94,27 @@ def plan(
             utterance that passes the limit.
         InvalidRequestError: The text has ended and nothing in it can be spoken.
     """
-    offset = 0
-    is_spoken = False
-    for segment in segments(_limited(pieces, max_chars), min_chars=manner.min_chars):
-        planned = _planned(segment, manner, offset)
+    splitter = SentenceSplitter(min_chars=manner.min_chars)
+    offset = dropped = 0
+    pause_s: float | None = None  # None until something has been spoken
+    for segment in splitter.segments(_limited(pieces, max_chars)):
+        safe = make_safe(segment.text)
+        dropped += safe.dropped
+        if is_speakable(safe.text):
+            yield PlannedUtterance(_utterance(safe, manner), pause_s or 0.0, offset, dropped)
+            dropped, pause_s = 0, 0.0
+        if pause_s is not None:
+            # A blank line is a segment of its own: the longest pause of a row counts.
+            pause_s = max(pause_s, manner.pause_s(segment.boundary))
         offset += len(segment.text)
-        if planned is not None:
-            is_spoken = True
-            yield planned
-    if not is_spoken:
+    if pause_s is None:
         raise InvalidRequestError("nothing to speak: the text has no letter and no digit")
 
 
-def _planned(segment: Segment, manner: Manner, offset: int) -> PlannedUtterance | None:
-    safe = make_safe(segment.text)
-    if not is_speakable(safe.text):
-        return None
-    utterance = Utterance(
+def _utterance(safe: SafeText, manner: Manner) -> Utterance:
+    return Utterance(
         clauses(safe.text), manner.voice, manner.language, manner.speed, manner.options
     )
-    return PlannedUtterance(utterance, manner.pause_s(segment.boundary), offset, safe.dropped)
 
 
 def _limited(pieces: Iterable[str], max_chars: int) -> Iterator[str]:

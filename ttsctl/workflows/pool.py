@@ -7,8 +7,11 @@ process of its own. An engine that crashes costs the item in hand and a restart,
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
 from typing import TypeVar
 
 import joblib
@@ -39,7 +42,7 @@ def default_jobs() -> int:
 
 def run(
     function: Callable[[T], R], tasks: Sequence[T], jobs: int, give_up: Callable[[T], R]
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """Yield `function(task)` for every task, in the order in which they end.
 
     Args:
@@ -53,10 +56,11 @@ def run(
     while waiting and barren_deaths < _MAX_BARREN_DEATHS:
         barren_deaths += 1
         try:
-            for index, answer in _parallel(function, waiting, jobs):
-                del waiting[index]
-                barren_deaths = 0
-                yield answer
+            with closing(_parallel(function, waiting, jobs)) as answers:
+                for index, answer in answers:
+                    del waiting[index]
+                    barren_deaths = 0
+                    yield answer
         except BrokenProcessPool:
             continue  # a process was killed from outside, for want of memory say
     for task in waiting.values():
@@ -65,12 +69,32 @@ def run(
 
 def _parallel(
     function: Callable[[T], R], waiting: dict[int, T], jobs: int
-) -> Iterator[tuple[int, R]]:
+) -> Generator[tuple[int, R], None, None]:
     parallel = joblib.Parallel(
         n_jobs=jobs, backend="loky", batch_size=1, return_as="generator_unordered"
     )
     calls = joblib.delayed(_numbered)
-    yield from parallel(calls(function, index, task) for index, task in list(waiting.items()))
+    with _interrupts_held_back():
+        answers = parallel(calls(function, index, task) for index, task in list(waiting.items()))
+    # Closed with this generator, so that the pool has ended when its user goes on.
+    with closing(answers):
+        yield from answers
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Start processes that leave Ctrl-C to this one: they inherit the mask, which is then lifted.
+
+    A terminal sends the signal to all of them at once, and each would print a traceback.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _numbered(function: Callable[[T], R], index: int, task: T) -> tuple[int, R]:

@@ -128,18 +128,17 @@ class Speaker:
         Raises:
             EngineError: An utterance could not be spoken; the message says where in the text.
         """
-        pause_s = 0.0
         for planned in utterances:
             log.read(planned)
+            pause_s = planned.pause_s
             for clip in self._placed(planned, log):
                 if pause_s:
-                    gap = silence(pause_s, clip.sample_rate)
+                    # Only now, because the sample rate was not known before.
+                    gap, pause_s = silence(pause_s, clip.sample_rate), 0.0
                     log.hear(gap)
                     yield gap
-                    pause_s = 0.0
                 log.hear(clip)
                 yield clip
-            pause_s = planned.pause_s
 
     def knows(self, key: str) -> bool:
         """Whether `look_up` would find something; does not count as a look-up."""
@@ -192,7 +191,8 @@ class Speaker:
 
     def _remember(self, utterance: Utterance, key: str, heard: list[Clip]) -> None:
         whole = join(heard or [Clip(b"", 1)])
-        check_clip(whole, len(utterance.text), utterance.speed)
+        spoken = sum(character.isalnum() for character in utterance.text)
+        check_clip(whole, spoken, utterance.speed)
         if len(utterance.text) <= self.cacheable_chars:
             facts = SoundFacts("wav", whole.sample_rate, whole.duration_s)
             payload = encode_whole(whole, Encoding("wav"))

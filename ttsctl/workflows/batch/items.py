@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ttsctl.audio.formats import Encoding
+from ttsctl.speech import Voice
 from ttsctl.workflows.plan import Manner
 
 State = Literal["done", "cached", "empty", "failed", "quarantined", "skipped"]
@@ -38,6 +39,8 @@ class Item:
 
     key: str
     """Digest of everything that decides the file's content."""
+
+    voice: Voice
 
     @property
     def id(self) -> str:
@@ -77,6 +80,8 @@ class Outcome:
             "file": self.item.file if made else None,
             "bytes": self.size_bytes,
             "duration_s": round(self.duration_s, 3),
+            "engine": self.item.voice.engine,
+            "voice": self.item.voice.id,
             "cache": self.cache if made else None,
             "key": self.item.key,
             "error": self.error_code and {"code": self.error_code, "message": self.error},

@@ -1,21 +1,23 @@
-"""What has been made in an output folder: `.ttsctl/journal.jsonl`, one line an item that ended.
+"""What has been made in an output folder: `.ttsctl/journal.jsonl`.
 
-Append-only; the latest line of a file wins. A line torn by a kill is skipped, so the item that it
-told of is made again, never taken for done.
+Append-only; the latest line of a file wins. Before a run makes anything it says which files it will
+make, so that a file whose maker was killed before it could say so is known for ours. Only a line
+that says so makes an item done; one torn by a kill is skipped, and the item is made again.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 from ttsctl.errors import OutputError
 from ttsctl.files import locked, reason
-from ttsctl.workflows.batch.items import Item, Outcome
+from ttsctl.workflows.batch.items import Item, Outcome, Task
 
 PRIVATE_FOLDER = ".ttsctl"
 _FINISHED = ("done", "cached")
@@ -36,15 +38,18 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / PRIVATE_FOLDER / "journal.jsonl"
-        self._made = dict(_read(self._path))
+        self._files: dict[str, Made | None] = {}
+        for fields in _read(self._path):
+            name, made = _entry(fields)
+            self._files[name] = made or self._files.get(name)
 
     def knows(self, name: str) -> bool:
-        """Whether the file called `name` was made by an earlier run."""
-        return name in self._made
+        """Whether the file called `name` was made, or begun, by an earlier run."""
+        return name in self._files
 
     def made(self, item: Item) -> Made | None:
         """Return what an earlier run made of `item`, if of the same request and still whole."""
-        made = self._made.get(item.file)
+        made = self._files.get(item.file)
         if made is None or made.key != item.key:
             return None
         try:
@@ -55,55 +60,87 @@ class Journal:
 
     @contextmanager
     def recording(self) -> Iterator[Recorder]:
-        """Hold the folder's lock and record outcomes.
+        """Hold the folder's lock and record what happens in it; makes the folder.
 
         Raises:
             BusyError: Another run works in this folder.
-            OutputError: The folder cannot be written.
+            OutputError: The folder cannot be made or written.
         """
-        try:
+        with _translated_errors(self._folder):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with (
-                locked(self._path.parent / "lock", f"batch in {self._folder}"),
-                self._path.open("ab") as stream,
-            ):
-                yield Recorder(stream.fileno(), is_torn=_is_torn(self._path))
+        with locked(self._path.parent / "lock", f"batch in {self._folder}"):
+            with _translated_errors(self._folder):
+                is_torn = _is_torn(self._path)
+                stream = self._path.open("ab")
+            with stream:
+                yield Recorder(stream, self._folder, is_torn=is_torn)
                 os.fsync(stream.fileno())
-        except OSError as error:
-            raise OutputError(f"cannot write in {self._folder}: {reason(error)}") from error
 
 
 class Recorder:
-    """Writes outcomes to an open journal, each line in one piece."""
+    """Writes to an open journal."""
 
-    def __init__(self, descriptor: int, *, is_torn: bool) -> None:
-        self._descriptor = descriptor
+    def __init__(self, stream: IO[bytes], folder: Path, *, is_torn: bool) -> None:
+        self._stream = stream
+        self._folder = folder
         if is_torn:
-            os.write(descriptor, b"\n")
+            self._write([b"\n"])
+
+    def announce(self, tasks: Iterable[Task]) -> None:
+        """Say which files are about to be made."""
+        self._write(_line({"state": "begun", "file": task.item.file}) for task in tasks)
 
     def record(self, outcome: Outcome) -> None:
-        """Append `outcome`."""
-        line = json.dumps(outcome.fields(), ensure_ascii=False) + "\n"
-        os.write(self._descriptor, line.encode())
+        """Say what became of an item."""
+        self._write([_line(outcome.fields())])
+
+    def _write(self, lines: Iterable[bytes]) -> None:
+        with _translated_errors(self._folder):
+            self._stream.writelines(lines)
+            self._stream.flush()
 
 
-def _read(path: Path) -> Iterator[tuple[str, Made]]:
+def _line(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
+
+
+def _read(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the lines that are whole and name a file."""
     if not path.exists():
         return
     with path.open("rb") as stream:
         for line in stream:
             try:
                 fields = json.loads(line)
-                if fields["state"] in _FINISHED:
-                    made = Made(fields["key"], int(fields["bytes"]), float(fields["duration_s"]))
-                    yield str(fields["file"]), made
-            except (ValueError, KeyError, TypeError):
+            except ValueError:
                 continue
+            if isinstance(fields, dict) and isinstance(fields.get("file"), str):
+                yield fields
+
+
+def _entry(fields: dict[str, Any]) -> tuple[str, Made | None]:
+    try:
+        if fields["state"] in _FINISHED:
+            made = Made(fields["key"], int(fields["bytes"]), float(fields["duration_s"]))
+            return fields["file"], made
+    except (ValueError, KeyError, TypeError):
+        pass  # not a line of ours, or of another release
+    return fields["file"], None
 
 
 def _is_torn(path: Path) -> bool:
+    """Whether the last line was cut short."""
+    if not path.exists():
+        return False
     with path.open("rb") as stream:
-        if stream.seek(0, os.SEEK_END) == 0:
-            return False
-        stream.seek(-1, os.SEEK_END)
-        return stream.read(1) != b"\n"
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - 1))
+        return stream.read(1) not in (b"", b"\n")
+
+
+@contextmanager
+def _translated_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write in {folder}: {reason(error)}") from error

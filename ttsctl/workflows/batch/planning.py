@@ -77,7 +77,7 @@ def _item(request: BatchRequest, index: int, line: Line) -> Item:
     except InvalidRequestError as error:
         if type(error) is not InvalidRequestError:
             raise type(error)(f"line {line.number}: {error.message}") from error
-        return Item(index, line, file="", key="")
+        return Item(index, line, "", "", request.manner.voice)
     key = request_key(utterances, request.encoding)
     name = file_name(
         request.template,
@@ -86,7 +86,7 @@ def _item(request: BatchRequest, index: int, line: Line) -> Item:
         key=key,
         suffix=request.encoding.suffix,
     )
-    return Item(index, line, name, key)
+    return Item(index, line, name, key, request.manner.voice)
 
 
 def _refuse_to_replace(tasks: Sequence[Task], journal: Journal) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 from ttsctl.errors import OutputError, TtsctlError
-from ttsctl.files import reason, write_whole
+from ttsctl.files import remove_leftovers, write_whole
 from ttsctl.workflows import pool
 from ttsctl.workflows.assembly import SpeakerConfig
 from ttsctl.workflows.batch.items import BatchReport, Outcome, State, Task
@@ -44,23 +45,34 @@ def run_batch(
     started_at = time.perf_counter()
     report = BatchReport(batch.total, jobs)
     results = {}
-    _make(folder)
     with journal.recording() as recorder:
-        for outcome in _outcomes(batch, config, jobs):
-            if outcome.state != "skipped":
-                recorder.record(outcome)
-            if outcome.error_code == OutputError.code:
-                raise OutputError(str(outcome.error))  # the disk is full: so it is for the others
-            report.count(outcome)
-            results[outcome.item.index] = _result_line(outcome)
-            on_outcome(outcome)
+        recorder.announce(batch.tasks)
+        with _left_tidy(folder), closing(_outcomes(batch, config, jobs)) as outcomes:
+            for outcome in outcomes:
+                if outcome.state != "skipped":
+                    recorder.record(outcome)
+                if outcome.error_code == OutputError.code:
+                    raise OutputError(str(outcome.error))  # a full disk is full for the others too
+                report.count(outcome)
+                results[outcome.item.index] = _result_line(outcome)
+                on_outcome(outcome)
         ordered = (results[index] for index in sorted(results))
         write_whole(folder / RESULTS_FILE, ordered, replace=True)
     report.wall_s = time.perf_counter() - started_at
     return report
 
 
-def _outcomes(batch: BatchPlan, config: SpeakerConfig, jobs: int) -> Iterator[Outcome]:
+@contextmanager
+def _left_tidy(folder: Path) -> Iterator[None]:
+    """Remove what killed workers left half-written: before the run, and after their pool ended."""
+    remove_leftovers(folder)
+    try:
+        yield
+    finally:
+        remove_leftovers(folder)
+
+
+def _outcomes(batch: BatchPlan, config: SpeakerConfig, jobs: int) -> Generator[Outcome, None, None]:
     yield from batch.settled
     if batch.tasks:
         # The longest first, so that no worker is left alone with a long one at the end.
@@ -97,10 +109,3 @@ def lost(task: Task) -> Outcome:
 
 def _result_line(outcome: Outcome) -> bytes:
     return json.dumps(outcome.fields(), ensure_ascii=False).encode() + b"\n"
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make folder {folder}: {reason(error)}") from error

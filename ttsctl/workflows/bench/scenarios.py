@@ -161,10 +161,14 @@ def _batch(setup: BenchSetup, jobs: int, repeat: int) -> float:
     config = SpeakerConfig(None, CacheLimits())
     texts = [f"Line {number}. {SENTENCES['medium']}" for number in range(_LINES)]
     tasks = [
-        Task(Item(n, Line(n, text), f"{n}.wav", ""), folder, setup.manner, Encoding("wav"))
-        for n, text in enumerate(texts, 1)
+        _task(Line(number, text), folder, setup.manner) for number, text in enumerate(texts, 1)
     ]
     started_at = time.perf_counter()
     outcomes = list(pool.run(partial(make_file, config), tasks, jobs, lost))
     elapsed_s = time.perf_counter() - started_at
     return sum(outcome.duration_s for outcome in outcomes) / elapsed_s
+
+
+def _task(line: Line, folder: Path, manner: Manner) -> Task:
+    item = Item(line.number, line, f"{line.number}.wav", "", manner.voice)
+    return Task(item, folder, manner, Encoding("wav"))
