@@ -119,6 +119,6 @@ def test_a_lock_is_refused_to_a_second_process_and_names_the_first(tmp_path: Pat
 
 
 def test_a_lock_within_one_process_is_exclusive_too(tmp_path: Path) -> None:
-    with locked(tmp_path / "lock", "batch"), pytest.raises(BusyError):
-        with locked(tmp_path / "lock", "batch"):
-            pass
+    lock = tmp_path / "lock"
+    with locked(lock, "batch"), pytest.raises(BusyError), locked(lock, "batch"):
+        pass

@@ -21,6 +21,8 @@ from ttsctl.voices.catalogue import engines, installed, resolve
         ("auto", "yue", "espeak:yue"),
         ("de", None, "espeak:de"),
         ("DE", None, "espeak:de"),
+        ("fr", None, "espeak:fr-fr"),
+        ("espeak:zh+f2", None, "espeak:cmn+f2"),
         ("espeak:en-us+f3", None, "espeak:en-us+f3"),
         ("espeak:de", "de", "espeak:de"),
         ("sine", None, "tone:sine"),

@@ -10,52 +10,40 @@ from __future__ import annotations
 
 import re
 
+# Left out are abbreviations that are words which end sentences in another of these languages
+# (Italian "on.", Russian "им."), for the language of a text is not known here.
 _ENGLISH = """
-    mr mrs ms mx dr prof st rev hon fr sr jr messrs mmes gen col maj capt cmdr lt sgt cpl pvt adm gov
-    sen rep pres supt insp atty esq vs etc al approx dept est inc ltd corp co llc bros assn univ ave
-    blvd rd hwy mt ft ph.d m.d b.sc m.sc jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues
-    wed thu thurs fri cf ca ed eds vol pp chap viz ibid op cit tel ext
+    mr mrs ms mx dr prof st rev hon fr sr jr messrs mmes gen col maj capt cmdr lt sgt cpl pvt adm
+    gov sen rep pres supt insp atty esq vs etc al approx dept inc ltd corp co llc bros assn univ
+    blvd rd hwy mt ft ph.d m.d b.sc m.sc jan feb apr jun jul aug sep oct nov dec mon
+    tue tues thu thurs fri cf ca ed eds pp chap viz ibid cit tel
 """
 _GERMAN = """
-    hr hrn fr frl dr dipl ing mag nr str bzw ca usw usf evtl ggf inkl exkl zzgl sog vgl bsp abb abs
-    bd aufl hrsg jh jhd mio mrd mind max min geb gest verh tel zt std sek mz okt dez mär
+    hr hrn fr frl dr dipl ing nr str bzw ca usw usf evtl ggf inkl exkl zzgl sog vgl bsp abb abs
+    bd aufl hrsg jh jhd mio mrd geb gest verh tel zt std sek mz okt dez mär
 """
-_FRENCH = "mme mlle mmes mlles mm me mgr cie av bd env ex hab janv févr avr juil sept oct nov déc"
-_SPANISH = (
-    "sr sra srta srs sres dña dn dra prof lic ud uds vd vds avda pág págs núm art ee.uu aprox"
-)
+_FRENCH = "mme mlle mmes mlles mm mgr cie av bd env janv févr avr juil oct nov déc"
+_SPANISH = "sr sra srta srs sres dña dn dra prof lic ud uds vd vds avda pág págs núm ee.uu aprox"
 _PORTUGUESE = "sr sra srs sras srta dr dra drs exmo exma av prof profa pág págs núm"
-_ITALIAN = "sig sigg sig.ra sig.na dott dott.ssa prof.ssa avv geom arch on egr gent spett pag ecc"
+_ITALIAN = "sig sigg sig.ra sig.na dott dott.ssa prof.ssa avv geom egr gent spett pag ecc"
 _DUTCH = "dhr mevr mw drs ir mr ing bijv enz blz resp vgl nl i.p.v d.w.z m.b.t"
 _NORDIC = "bl.a t.ex t.o.m fr.o.m m.m osv ev jfr kl tlf nr bla dvs f.eks"
-_POLISH = "np tzn tzw prof inż mgr hab ul al godz pkt wyd zob im św itp itd"
+_POLISH = "np tzn tzw prof inż mgr ul al godz pkt wyd zob św itp itd"
 _CZECH = "např tzv atd apod mj tj ing mgr judr mudr phdr rndr ul nám č str"
-_RUSSIAN = "г гг ул пр им проф акад тов гр руб коп тыс млн млрд др пр стр рис табл см ср напр обл"
+_RUSSIAN = "г гг ул пр проф акад тов гр руб коп тыс млн млрд др пр стр рис табл см ср напр обл"
 _GREEK = "κ κα κος δρ βλ π.χ κ.ά κ.λπ αρ σελ"
 _TURKISH = "sn dr prof doç yrd cad sok mah apt bkz vb vs örn"
 
-_ABBREVIATIONS = frozenset(
-    " ".join(
-        (
-            _ENGLISH,
-            _GERMAN,
-            _FRENCH,
-            _SPANISH,
-            _PORTUGUESE,
-            _ITALIAN,
-            _DUTCH,
-            _NORDIC,
-            _POLISH,
-            _CZECH,
-            _RUSSIAN,
-            _GREEK,
-            _TURKISH,
-        )
-    ).split()
-)
+_ROMANCE = f"{_FRENCH} {_SPANISH} {_PORTUGUESE} {_ITALIAN}"
+_GERMANIC = f"{_ENGLISH} {_GERMAN} {_DUTCH} {_NORDIC}"
+_SLAVONIC = f"{_POLISH} {_CZECH} {_RUSSIAN}"
+_ABBREVIATIONS = frozenset(f"{_ROMANCE} {_GERMANIC} {_SLAVONIC} {_GREEK} {_TURKISH}".split())
 
 # Ordinary words or endings as well, so that they count only with a digit behind: "No. 5".
-_BEFORE_NUMBERS = frozenset("no nos nr n fig figs art sec ch p par kap cap núm num č".split())
+_BEFORE_NUMBERS = frozenset(
+    {"no", "nos", "nr", "n", "fig", "figs", "art", "sec", "ch", "p", "par", "kap", "cap", "núm"}
+    | {"vol", "op", "ex", "ext", "est", "min", "max", "mar", "sept"}
+)
 
 # "J", "U.S", "a.m", "z.B", "J.-P": a letter, or letters with stops between them.
 _INITIALS = re.compile(r"(?:[^\W\d_]\.-?)*[^\W\d_]")

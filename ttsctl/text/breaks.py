@@ -12,7 +12,7 @@ The verdicts, first match first:
     abbreviation, initial, ordinal number              none
     ellipsis ("..." or "…")                            clause: it is a pause, seldom an end
     stop at the end of a line                          sentence
-    stop before a dash or a lower-case letter          clause ("Really?" she asked; cf. UAX #29, SB8)
+    stop before a dash or a lower-case letter          clause ("Really?" she asked; UAX #29, SB8)
     any other stop                                     sentence
 
 Spaced marks without white space after them, and full-width ones between digits, end nothing.
@@ -22,8 +22,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ttsctl.text import marks
 from ttsctl.text.abbreviations import LONGEST_CHARS, is_abbreviation
@@ -47,8 +46,7 @@ _DASHES = "-–—"
 _OPENERS = "([{\"'“‘«‹„‚¿¡-–—/"
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """A run of marks, and what it ends."""
 
     verdict: Verdict

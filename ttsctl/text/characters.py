@@ -24,7 +24,8 @@ WIDE_MARKS = "，：．"  # full-width, and judged with the digits around them
 # Tags of compatibility decompositions (UCD, field 5) that change the looks, not the meaning. Not
 # <super>, <sub> and <fraction>: engines read "x²" and "½" well.
 _COSTUMES = frozenset(
-    "<font> <wide> <narrow> <circle> <square> <initial> <medial> <final> <isolated>".split()
+    {"<font>", "<wide>", "<narrow>", "<circle>", "<square>"}
+    | {"<initial>", "<medial>", "<final>", "<isolated>"}
 )
 # <compat> holds letters together in Thai and Hangul, but is a costume in "℃", "Ⅳ", "⒈", "㈱" and
 # in the Latin and Armenian ligatures.
@@ -80,7 +81,7 @@ class SpokenForms(dict[int, str]):
 
 
 def spoken_form(char: str) -> str:
-    """Return what an engine gets for `char`: itself, a plainer form, a space, nothing, or `LOST`."""
+    """Return what an engine gets for `char`: itself, a plainer form, a space, "", or `LOST`."""
     if char in _PLAIN_PUNCTUATION:
         return _PLAIN_PUNCTUATION[char]
     if char.isspace() or char in _BLANKS:

@@ -36,18 +36,18 @@ def forced_end(text: str, start: int, limit: int) -> int:
     head = text[start:limit]
     content = start + len(head) - len(head.lstrip())
     for end in range(limit, content + 1, -1):
-        if text[end - 1].isspace() and is_boundary(text, end):
+        if text[end - 1].isspace() and is_boundary(text, end, start):
             return end
     return _last_boundary(text, start, limit)
 
 
 def _last_boundary(text: str, start: int, limit: int) -> int:
     ends = range(limit, start, -1)
-    return next((end for end in ends if is_boundary(text, end)), limit)
+    return next((end for end in ends if is_boundary(text, end, start)), limit)
 
 
-def is_boundary(text: str, index: int) -> bool:
-    """Tell whether no grapheme of `text` reaches across `index`."""
+def is_boundary(text: str, index: int, origin: int = 0) -> bool:
+    """Tell whether no grapheme of `text` reaches across `index`; one begins at `origin`."""
     if not 0 < index < len(text):
         return True
     before, after = text[index - 1], text[index]
@@ -55,7 +55,7 @@ def is_boundary(text: str, index: int) -> bool:
         return before + after != "\r\n"
     if _continues(after) or before == ZWJ:
         return False
-    return not (_is_joined(before, after) or _is_inside_flag(text, index))
+    return not (_is_joined(before, after) or _is_inside_flag(text, index, origin))
 
 
 def _continues(char: str) -> bool:
@@ -71,12 +71,12 @@ def _is_joined(before: str, after: str) -> bool:
     return _is_in(before, _HIGH_SURROGATES) and _is_in(after, _LOW_SURROGATES)
 
 
-def _is_inside_flag(text: str, index: int) -> bool:
+def _is_inside_flag(text: str, index: int, origin: int) -> bool:
     """Tell whether `index` parts the two letters of a flag; letters pair off from the left."""
     if not _is_in(text[index], _FLAG_LETTERS):
         return False
     first = index
-    while first > 0 and _is_in(text[first - 1], _FLAG_LETTERS):
+    while first > origin and _is_in(text[first - 1], _FLAG_LETTERS):
         first -= 1
     return (index - first) % 2 == 1
 

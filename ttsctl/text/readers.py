@@ -89,7 +89,7 @@ class _Place:
 
 
 def _with_end(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the chunks that hold something, and an empty one for the end: none waits for the next."""
+    """Yield the chunks that hold something, and behind them an empty one, which is the end."""
     yield from filter(None, chunks)
     yield b""
 

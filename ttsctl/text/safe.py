@@ -8,7 +8,7 @@ by its code point, and an emoji can kill the process.
 Invariants:
     - letters, marks and digits of every script come through, changed by nothing but NFC, except
       compatibility forms (see `ttsctl.text.characters`), variation selectors and stray joiners;
-    - the words keep their order, and none grow together;
+    - the words keep their order, and none grow together where something visible stood between;
     - `make_safe` of safe text is the same text;
     - what might have meant something and is left out is counted;
     - the work is linear.
@@ -38,6 +38,9 @@ _PICTURE = (
 _EMOJI = re.compile(
     f"([\U0001f1e6-\U0001f1ff])[\U0001f1e6-\U0001f1ff]|{_PICTURE}(?:\u200d{_PICTURE})*"
 )
+
+_LONG_MARK_RUN = re.compile(rb"[^\0]{30}(?=[^\0])")  # on bytes that are combining classes
+_GRAPHEME_JOINER = "\u034f"
 
 _JOINER_RUN = re.compile(f"[{JOINERS}]+")
 _ZWJ = "\u200d"
@@ -71,11 +74,11 @@ def make_safe(text: str) -> SafeText:
     """Return `text` as an engine may see it."""
     if text.isascii():
         return SafeText(_phrase(text.translate(SpokenForms())), dropped=0)
-    text = unicodedata.normalize("NFC", _pair_surrogates(text))
+    text = _normalised(_pair_surrogates(text))
     text = _EMOJI.sub(_first_of_sequence, text).translate(SpokenForms())
     dropped = text.count(LOST)
     text = _JOINER_RUN.sub(_joiner_in_place, text.replace(LOST, " "))
-    text = _WIDE_MARK.sub(_plain_mark, unicodedata.normalize("NFC", text))
+    text = _WIDE_MARK.sub(_plain_mark, _normalised(text))
     return SafeText(_phrase(text), dropped)
 
 
@@ -95,6 +98,18 @@ def _pair_surrogates(text: str) -> str:
     if _SURROGATE.search(text) is None:
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _normalised(text: str) -> str:
+    """Return the NFC of `text` as a stream-safe text (UAX #15, section 13).
+
+    To sort the marks of one letter takes time quadratic in their number, so long runs are parted
+    by a grapheme joiner, which has no sound and no looks.
+    """
+    classes = bytes(map(unicodedata.combining, text))
+    ends = [run.end() for run in _LONG_MARK_RUN.finditer(classes)]
+    parts = (text[start:end] for start, end in zip([0, *ends], [*ends, None], strict=True))
+    return unicodedata.normalize("NFC", _GRAPHEME_JOINER.join(parts))
 
 
 def _first_of_sequence(sequence: re.Match[str]) -> str:

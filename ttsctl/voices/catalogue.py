@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,17 +79,22 @@ def _automatic(language: str | None) -> Voice:
     if language is None or _covers(language, DEFAULT_ESPEAK):
         return Voice("espeak", DEFAULT_ESPEAK, DEFAULT_ESPEAK, espeak.fingerprint(package))
     known = espeak.languages(package)
-    wanted = language.lower().replace("_", "-")
-    served = [
-        (tag.lower() != wanted, priority, entry.name)
-        for entry in known
-        for tag, priority in entry.priorities
-        if _covers(language, tag)
-    ]
-    if not served:
+    name = _serving(known, lambda tag: _covers(language, tag))
+    if name is None:
         names = [entry.name for entry in known]
         raise InvalidVoiceError(f"no voice speaks '{language}'{nearest(language, names)}")
-    return _espeak(min(served)[-1])
+    return _espeak(name)
+
+
+def _serving(known: list[espeak.Language], is_meant: Callable[[str], bool]) -> str | None:
+    """Return the voice that serves a tag that is meant: plainest tag, then best priority."""
+    served = [
+        (len(tag), priority, entry.name)
+        for entry in known
+        for tag, priority in entry.priorities
+        if is_meant(tag)
+    ]
+    return min(served)[-1] if served else None
 
 
 def _bare(name: str) -> Voice:
@@ -115,11 +121,13 @@ def _of_engine(engine: str, name: str) -> Voice:
 def _espeak(name: str) -> Voice:
     wanted, plus, variant = name.partition("+")
     package = _espeak_package()
-    known = {entry.name.lower(): entry.name for entry in espeak.languages(package)}
-    tag = known.get(wanted.lower())
+    known = espeak.languages(package)
+    tags = {entry.name.lower(): entry.name for entry in known}
+    # As with espeak-ng's own -v, "fr" will do for "fr-fr".
+    tag = tags.get(wanted.lower()) or _serving(known, lambda tag: tag.lower() == wanted.lower())
     if tag is None:
         raise InvalidVoiceError(
-            f"voice '{name}' not found{nearest(wanted, known)}; see `ttsctl voices list`"
+            f"voice '{name}' not found{nearest(wanted, tags)}; see `ttsctl voices list`"
         )
     if plus and variant not in (colours := espeak.variants(package)):
         raise InvalidVoiceError(

@@ -7,8 +7,10 @@ process of its own. An engine that crashes costs the item in hand and a restart,
 from __future__ import annotations
 
 import functools
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
@@ -24,6 +26,7 @@ R = TypeVar("R")
 
 # How often a pool may die without an answer in between before its tasks are given up.
 _MAX_BARREN_DEATHS = 2
+_WATCH_S = 1.0
 
 
 @functools.lru_cache(maxsize=1)
@@ -75,7 +78,9 @@ def _parallel(
     )
     calls = joblib.delayed(_numbered)
     with _interrupts_held_back():
-        answers = parallel(calls(function, index, task) for index, task in list(waiting.items()))
+        answers = parallel(
+            calls(function, os.getpid(), index, task) for index, task in list(waiting.items())
+        )
     # Closed with this generator, so that the pool has ended when its user goes on.
     with closing(answers):
         yield from answers
@@ -97,5 +102,20 @@ def _interrupts_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
-def _numbered(function: Callable[[T], R], index: int, task: T) -> tuple[int, R]:
+def _numbered(function: Callable[[T], R], coordinator: int, index: int, task: T) -> tuple[int, R]:
+    """Runs in a pool process; with one job, that is the coordinator itself."""
+    if os.getpid() != coordinator:
+        _die_with(coordinator)
     return index, function(task)
+
+
+@functools.lru_cache(maxsize=1)
+def _die_with(coordinator: int) -> None:
+    """End this process soon after the coordinator was killed; loky would wait five minutes."""
+
+    def watch() -> None:
+        while os.getppid() == coordinator:
+            time.sleep(_WATCH_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -15,8 +15,8 @@ from ttsctl.audio.formats import Encoding
 from ttsctl.audio.sanity import check_clip
 from ttsctl.audio.wav import read_wav
 from ttsctl.cache.key import utterance_key
-from ttsctl.cache.record import Metadata, Record
 from ttsctl.cache.off import NullCache
+from ttsctl.cache.record import Metadata, Record
 from ttsctl.cache.tiers import Cache, Hit
 from ttsctl.errors import EngineError
 from ttsctl.speech import Clip, Synthesizer, Utterance, Voice, join, silence
