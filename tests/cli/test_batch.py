@@ -16,6 +16,8 @@ import soundfile
 
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "The first line.\n\nThe second line.\n😀\nThe third line.\n"
 
 
@@ -142,7 +144,6 @@ def test_a_file_of_somebody_else_is_not_replaced(run: Run, tmp_path: Path) -> No
     assert run("batch", "script.txt", "--force").code == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_batch_ends_by_the_signal_and_is_resumed(

@@ -9,6 +9,8 @@ import pytest
 from tests.cli.conftest import Run
 from ttsctl import __version__
 
+pytestmark = pytest.mark.slow
+
 
 def test_lists_voices_by_engine_and_language(run: Run) -> None:
     voices = run("voices", "list", "--json").json
@@ -52,7 +54,6 @@ def test_global_options_come_from_the_surroundings_too(run: Run, tmp_path: Path)
     assert (answer.code, "TTSCTL_CACHE_MB" in answer.stderr) == (2, True)
 
 
-@pytest.mark.slow
 def test_bench_measures_every_scenario_with_its_spread(run: Run) -> None:
     report = run("bench", "--repeat", "2", "-v", "tone:sine", "--json").json
     names = {figure["scenario"] for figure in report["figures"]}

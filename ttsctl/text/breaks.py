@@ -37,11 +37,11 @@ _MARK = re.compile(
     f"(?P<close>[{re.escape(marks.SPACED_CLOSERS)}]*)"
     rf"(?P<space>[^\S{marks.LINE_ENDS}]*[{marks.LINE_ENDS}]?)"
 )
-_FREE = re.compile(f"[{marks.FREE_STOPS}{marks.FREE_CLAUSE_MARKS}]")
-_CLAUSE = re.compile(f"[{marks.SPACED_CLAUSE_MARKS}{marks.FREE_CLAUSE_MARKS}]")
+_MARKS = frozenset(_ALL_MARKS)
+_CLAUSE = frozenset(marks.SPACED_CLAUSE_MARKS + marks.FREE_CLAUSE_MARKS)
+_FREE = frozenset(marks.FREE_STOPS + marks.FREE_CLAUSE_MARKS)
 _FREE_CLOSERS = re.compile(f"[{re.escape(marks.FREE_CLOSERS)}]*")
 _ELLIPSIS = re.compile(r"…[.…]*|\.[.…]+")
-_GOES_ON = re.compile(f"[{_ALL_MARKS}]")
 _DASHES = "-–—"
 _OPENERS = "([{\"'“‘«‹„‚¿¡-–—/"
 
@@ -80,7 +80,7 @@ def find_marks(text: str, start: int, end: int, origin: int | None = None) -> It
 
 
 def _judge(match: re.Match[str], origin: int, end: int) -> Mark:
-    if _FREE.match(match.string, match.end("run") - 1):
+    if match["run"][-1] in _FREE:
         return _judge_free(match, end)
     verdict = _spaced_verdict(match, origin, end)
     whole = verdict == "sentence" or not match["space"]
@@ -96,14 +96,14 @@ def _judge_free(match: re.Match[str], end: int) -> Mark:
         return Mark("unknown", start, closed, closed)
     if closed == start + 1 and text[start - 1 : start].isdecimal() and text[closed].isdecimal():
         return Mark("none", start, closed, closed)
-    verdict: Verdict = "clause" if _CLAUSE.match(match["run"][-1]) else "sentence"
+    verdict: Verdict = "clause" if match["run"][-1] in _CLAUSE else "sentence"
     return Mark(verdict, start, closed, closed + text[closed].isspace())
 
 
 def _spaced_verdict(match: re.Match[str], origin: int, end: int) -> Verdict:
     if not match["space"]:
         return "unknown" if match.end() == end else "none"
-    if _CLAUSE.match(match["run"][-1]) or _ELLIPSIS.fullmatch(match["run"]):
+    if match["run"][-1] in _CLAUSE or _ELLIPSIS.fullmatch(match["run"]):
         return "clause"
     is_line_end = match["space"][-1] in marks.LINE_ENDS
     if match.end() == end and not is_line_end:
@@ -115,7 +115,7 @@ def _spaced_verdict(match: re.Match[str], origin: int, end: int) -> Verdict:
 
 
 def _verdict_before(following: str) -> Verdict:
-    if _GOES_ON.match(following):
+    if following in _MARKS:
         return "none"
     return "clause" if following and (following in _DASHES or _is_lower(following)) else "sentence"
 

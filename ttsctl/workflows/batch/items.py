@@ -95,7 +95,10 @@ class BatchReport:
     total: int
     jobs: int
     counts: Counter[State] = field(default_factory=Counter)
+
     audio_s: float = 0.0
+    """Seconds of speech that this run wrote; what was there already is not counted."""
+
     wall_s: float = 0.0
 
     @property
@@ -106,7 +109,8 @@ class BatchReport:
     def count(self, outcome: Outcome) -> None:
         """Add `outcome` to the sum."""
         self.counts[outcome.state] += 1
-        self.audio_s += outcome.duration_s
+        if outcome.state != "skipped":
+            self.audio_s += outcome.duration_s
 
     def fields(self) -> dict[str, object]:
         """Return the JSON object of `batch --json`."""
