@@ -123,10 +123,12 @@ def test_one_synthesis_serves_all_who_ask_at_once(make_speaker: MakeSpeaker, fau
     speakers = [make_speaker() for _ in range(8)]
     utterances = planned("slowly !slow=200", Manner(faulty, "und"))
     sounds: list[Clip] = []
-    threads = [
-        threading.Thread(target=lambda each=each: sounds.append(hear(each, utterances)[0]))
-        for each in speakers
-    ]
+
+    def ask(speaker: Speaker) -> None:
+        sounds.append(hear(speaker, utterances)[0])
+        speaker.cache.close()  # the database connection belongs to the thread
+
+    threads = [threading.Thread(target=ask, args=(each,)) for each in speakers]
     for thread in threads:
         thread.start()
     for thread in threads:

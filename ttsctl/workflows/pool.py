@@ -6,6 +6,7 @@ process of its own. An engine that crashes costs the item in hand and a restart,
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import signal
@@ -33,9 +34,12 @@ _WATCH_S = 1.0
 def process_speaker(config: SpeakerConfig) -> Speaker:
     """Return the one speaker of this process. Runs in a pool process.
 
-    It lives as long as the process does: its worker sees the pipe close when that ends.
+    It lives as long as the process does. A pool process may be ended without notice: then its
+    worker sees the pipe close, and ends too.
     """
-    return make_speaker(config)
+    speaker = make_speaker(config)
+    atexit.register(speaker.close)
+    return speaker
 
 
 def default_jobs() -> int:
