@@ -143,7 +143,7 @@ def _pause_or_dash(match: re.Match[str]) -> str:
         return _pause(*_neighbours(match.string, *match.span()))
     if dashes == "–" and before in ("", " ") and after.isdecimal():
         return match[1] + "-"  # the minus of a careful typesetter
-    return " " if dashes == "-" and _is_deadly_hyphen(before, after) else match[0]
+    return " " if _is_deadly(before, after) else match[0]
 
 
 def _neighbours(text: str, start: int, end: int) -> tuple[str, str]:
@@ -159,13 +159,14 @@ def _is_typed_pause(dashes: str, before: str, after: str) -> bool:
     return dashes in _ASCII_DASHES and (is_spaced or (before.isalnum() and after.isalnum()))
 
 
-def _is_deadly_hyphen(before: str, after: str) -> bool:
-    """Tell whether espeak-ng 1.52 dies of "(ABC)-नाम": mark, hyphen, letter of another script.
+def _is_deadly(before: str, after: str) -> bool:
+    """Tell whether dashes stand between a mark and a letter.
 
-    The hyphen has no sound there, so a space can stand for it.
+    espeak-ng 1.52 dies of "(ABC)-नाम", and of "?-नमस्ते" in an English voice. It speaks no dash
+    there, so a space can stand for it.
     """
-    is_mark = before != "" and unicodedata.category(before)[0] in "PS"
-    return is_mark and after != "" and not after.isascii()
+    is_letter = after.isalpha() or (after != "" and unicodedata.category(after)[0] == "M")
+    return is_letter and before != "" and unicodedata.category(before)[0] in "PS"
 
 
 def _pause(before: str, after: str) -> str:

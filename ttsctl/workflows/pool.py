@@ -34,8 +34,8 @@ _WATCH_S = 1.0
 def process_speaker(config: SpeakerConfig) -> Speaker:
     """Return the one speaker of this process. Runs in a pool process.
 
-    It lives as long as the process does. A pool process may be ended without notice: then its
-    worker sees the pipe close, and ends too.
+    It lives as long as the process does: at the end it completes its writes to the cache. Where
+    the process is killed, its worker sees the pipe close and ends too.
     """
     speaker = make_speaker(config)
     atexit.register(speaker.close)

@@ -110,7 +110,7 @@ def warm(config: SpeakerConfig, phrase: Phrase) -> PhraseOutcome:
     except TtsctlError as error:
         return PhraseOutcome(phrase, "failed", error.message)
     finally:
-        speaker.cache.flush()
+        speaker.cache.flush()  # what is reported as generated is there
     return PhraseOutcome(phrase, "generated" if log.cache == "miss" else "already")
 
 

@@ -90,9 +90,6 @@ def make_file(config: SpeakerConfig, task: Task) -> Outcome:
         report = to_file(speaker, request, path, task.encoding, replace=True)
     except TtsctlError as error:
         return Outcome(task.item, "failed", error_code=error.code, error=error.message)
-    finally:
-        # A pool process is ended without notice: what it learned is written after each item.
-        speaker.cache.flush()
     state: State = "done" if report.log.cache == "miss" else "cached"
     return Outcome(task.item, state, report.size_bytes, report.log.duration_s, report.log.cache)
 
