@@ -17,6 +17,7 @@ def main() -> NoReturn:
     A shell loop or a supervisor can only tell "interrupted" from "failed" by the way of the death.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    _open_standard_streams()
     try:
         # Imported here so that Ctrl-C during the imports ends like any other Ctrl-C.
         from ttsctl.cli.app import app
@@ -31,6 +32,17 @@ def main() -> NoReturn:
         signal.signal(_DEATHS[code], signal.SIG_DFL)
         os.kill(os.getpid(), _DEATHS[code])
     sys.exit(code)  # type: ignore[arg-type]
+
+
+def _open_standard_streams() -> None:
+    """Point streams that the caller closed at nothing.
+
+    Else the next file that is opened, the cache say, would be what is printed into.
+    """
+    for name, descriptor in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)  # gets the lowest number, which is the free one
+            setattr(sys, name, os.fdopen(null, "r" if descriptor == 0 else "w"))
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -156,6 +156,28 @@ def test_bytes_that_are_not_utf8_are_named_by_file_and_offset(run: Run, tmp_path
     assert "6" in piped.stderr
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_does_no_harm(tmp_path: Path, closed: str) -> None:
+    command = f"{sys.executable} -m ttsctl say hello -o a.wav {closed}"
+    finished = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert soundfile.info(tmp_path / "a.wav").duration > 0.2
+
+
+@pytest.mark.parametrize(
+    ("output", "code"), [("/dev/full", 5), ("/dev/null", 0), ("/proc/a.wav", 5)]
+)
+def test_an_output_that_takes_nothing_is_an_output_error(run: Run, output: str, code: int) -> None:
+    answer = run("say", "hello", "-o", output, "--format", "wav")
+    assert answer.code == code
+    assert answer.stderr.count("\n") == 1
+
+
+def test_playing_without_a_device_says_what_to_do(run: Run) -> None:
+    answer = run("say", "hello", "--play")
+    assert (answer.code, "-o speech.wav" in answer.stderr) == (5, True)
+
+
 def test_an_existing_file_is_replaced_only_by_success(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"old")
     assert run("say", "!raise", "-v", "tone:faulty", "-o", "a.wav").code == 4
