@@ -25,6 +25,7 @@ CAMPAIGNS = {
     "poison in a batch": batch.poison,
     "batch kills": batch.kills,
     "memory of a batch": memory.batch,
+    "soak": memory.soak,
 }
 
 

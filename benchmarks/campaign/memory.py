@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 
 from benchmarks.campaign.promise import Promise
+from ttsctl.cache.eviction import CacheLimits
+from ttsctl.voices.catalogue import resolve
+from ttsctl.workflows.assembly import SpeakerConfig, make_speaker
+from ttsctl.workflows.plan import Manner, plan
 
 _LINES = 10_000
+_SOAK_S = 600
 
 
 def batch(scale: float, seed: int) -> list[Promise]:
@@ -54,3 +61,38 @@ def _watch(
                 seen.append((done / count, resident))
         time.sleep(0.5)
     return seen
+
+
+def soak(scale: float, seed: int) -> list[Promise]:
+    """Speak for minutes with one speaker; neither it nor its worker may grow."""
+    source = random.Random(seed)
+    seconds = _SOAK_S * scale
+    manner = Manner(resolve("espeak:en-us"), "en-us")
+    own = psutil.Process()
+    with tempfile.TemporaryDirectory() as name:
+        limits = CacheLimits(memory_bytes=4 << 20, disk_bytes=20 << 20)
+        config = SpeakerConfig(Path(name) / "cache", limits)
+        with closing(make_speaker(config)) as speaker:
+            count, baseline = 0, (0.0, 0.0, 0)
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                text = f"Sentence number {source.randrange(3_000)} of a long day of talking."
+                for _ in speaker.clips(plan([text], manner), speaker.start_log()):
+                    pass
+                count += 1
+                if time.monotonic() < end - seconds * 0.7:
+                    baseline = _size(own)  # what the first 30 % need is start-up
+            last = _size(own)
+    return [
+        Promise("minutes", round(seconds / 60, 1)),
+        Promise("utterances", count),
+        Promise("MB grown, this process", round(last[0] - baseline[0], 1), at_most=5),
+        Promise("MB grown, worker", round(last[1] - baseline[1], 1), at_most=5),
+        Promise("file descriptors grown", last[2] - baseline[2], at_most=0),
+    ]
+
+
+def _size(own: psutil.Process) -> tuple[float, float, int]:
+    """Return resident MB of this process and of the worker, and open descriptors here."""
+    workers = [child.memory_info().rss for child in own.children()]
+    return own.memory_info().rss / 1e6, sum(workers) / 1e6, own.num_fds()

@@ -145,6 +145,11 @@ def test_with_json_an_error_is_an_object_on_stdout(run: Run) -> None:
     assert run("say", "hi", "--json").json["error"]["message"].startswith("--json and audio")
 
 
+def test_the_environment_can_ask_for_json_too(run: Run) -> None:
+    assert run("say", "", "-o", "a.wav", TTSCTL_JSON="1").json["ok"] is False
+    assert run("say", "hello", "-o", "a.wav", TTSCTL_JSON="1").json["ok"] is True
+
+
 def test_bytes_that_are_not_utf8_are_named_by_file_and_offset(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.txt").write_bytes(b"hello \xff world")
     answer = run("say", "-f", "bad.txt", "-o", "a.wav")

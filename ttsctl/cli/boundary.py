@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from ttsctl.cli import output
-from ttsctl.cli.surroundings import origin_of
+from ttsctl.cli.surroundings import origin_of, wants_json
 from ttsctl.errors import InvalidRequestError, TtsctlError
 
 
@@ -20,21 +20,22 @@ class BoundaryGroup(TyperGroup):
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the global options."""
-        with _reporting(is_json=False):
+        with _reporting(lambda: False):
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that the user named."""
-        with _reporting(is_json="--json" in [*ctx._protected_args, *ctx.args]):
+        is_typed = "--json" in [*ctx._protected_args, *ctx.args]
+        with _reporting(lambda: is_typed or wants_json(ctx)):
             return super().invoke(ctx)
 
 
 @contextmanager
-def _reporting(*, is_json: bool) -> Iterator[None]:
+def _reporting(is_json: Callable[[], bool]) -> Iterator[None]:
     try:
         yield
     except TtsctlError as error:
-        output.failure(error, is_json=is_json)
+        output.failure(error, is_json=is_json())
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
         raise typer.Exit(128 + signal.SIGINT) from error
@@ -47,7 +48,7 @@ def _reporting(*, is_json: bool) -> Iterator[None]:
         if not hasattr(error, "format_message"):
             raise
         usage = InvalidRequestError(_usage_message(error))
-        output.failure(usage, is_json=is_json)
+        output.failure(usage, is_json=is_json())
         raise typer.Exit(usage.exit_code) from error
 
 

@@ -57,6 +57,13 @@ def origin_of(context: Context, parameter: Any) -> Setting | None:
     return found
 
 
+def wants_json(root: Context) -> bool:
+    """Whether the surroundings ask the command that was invoked for JSON."""
+    surroundings = root.meta.get("surroundings")
+    setting = surroundings and surroundings.find(root.invoked_subcommand or "", "json")
+    return bool(setting) and str(setting.value).lower() in ("1", "true", "yes", "on")
+
+
 def _commands(command: Command, path: str) -> Iterator[tuple[str, Command]]:
     yield path, command
     for name, child in getattr(command, "commands", {}).items():

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from ttsctl.errors import DeadlineError, EngineCrashError, EngineError, TtsctlError, error_from
+from ttsctl.files import reason
 from ttsctl.settings import worker_environment
 from ttsctl.speech import Clip, Utterance, Voice
 from ttsctl.workers import messages
@@ -43,21 +44,19 @@ class Worker:
 
     The process is started by the constructor, which does not wait for it: whatever the caller does
     before the first request hides the start-up.
+
+    Raises:
+        EngineError: The system does not start another process, or has no temporary folder.
     """
 
     def __init__(self, engine: str) -> None:
         self._engine = engine
-        # A file rather than a pipe: nobody has to drain it, and its end explains a crash.
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `kill`
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _BOOTSTRAP, json.dumps(sys.path), engine],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=worker_environment(),
-            bufsize=0,
-            start_new_session=True,  # Ctrl-C in the terminal is for the parent, which then decides
-        )
+        try:
+            # A file rather than a pipe: nobody has to drain it, and its end explains a crash.
+            self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `kill`
+            self._process = _start(engine, self._log)
+        except OSError as error:
+            raise EngineError(f"cannot start engine '{engine}': {reason(error)}") from error
         self._decoder = FrameDecoder()
         self._frames: list[Frame] = []
         self._is_ready = False
@@ -215,6 +214,18 @@ class Worker:
         fatal = [line for line in lines if line.startswith("Fatal Python error")]
         last = (fatal or lines or [""])[-1]
         return "".join(character for character in last if character.isprintable())[:200]
+
+
+def _start(engine: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", _BOOTSTRAP, json.dumps(sys.path), engine],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        env=worker_environment(),
+        bufsize=0,
+        start_new_session=True,  # Ctrl-C in the terminal is for the parent, which then decides
+    )
 
 
 def _how(return_code: int) -> str:
