@@ -17,6 +17,7 @@ from ttsctl.cache.eviction import CacheLimits
 from ttsctl.voices.catalogue import resolve
 from ttsctl.workflows.assembly import SpeakerConfig, make_speaker
 from ttsctl.workflows.plan import Manner, plan
+from ttsctl.workflows.speak import Speaker
 
 _LINES = 10_000
 _SOAK_S = 600
@@ -67,29 +68,35 @@ def soak(scale: float, seed: int) -> list[Promise]:
     """Speak for minutes with one speaker; neither it nor its worker may grow."""
     source = random.Random(seed)
     seconds = _SOAK_S * scale
-    manner = Manner(resolve("espeak:en-us"), "en-us")
     own = psutil.Process()
     with tempfile.TemporaryDirectory() as name:
         limits = CacheLimits(memory_bytes=4 << 20, disk_bytes=20 << 20)
         config = SpeakerConfig(Path(name) / "cache", limits)
         with closing(make_speaker(config)) as speaker:
-            count, baseline = 0, (0.0, 0.0, 0)
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                text = f"Sentence number {source.randrange(3_000)} of a long day of talking."
-                for _ in speaker.clips(plan([text], manner), speaker.start_log()):
-                    pass
-                count += 1
-                if time.monotonic() < end - seconds * 0.7:
-                    baseline = _size(own)  # what the first 30 % need is start-up
-            last = _size(own)
+            count = _talk(speaker, source, seconds * 0.3)  # caches and pools fill up
+            before = _size(own)
+            count += _talk(speaker, source, seconds * 0.7)
+            after = _size(own)
     return [
         Promise("minutes", round(seconds / 60, 1)),
         Promise("utterances", count),
-        Promise("MB grown, this process", round(last[0] - baseline[0], 1), at_most=5),
-        Promise("MB grown, worker", round(last[1] - baseline[1], 1), at_most=5),
-        Promise("file descriptors grown", last[2] - baseline[2], at_most=0),
+        Promise("MB grown, this process", round(after[0] - before[0], 1), at_most=5),
+        Promise("MB grown, worker", round(after[1] - before[1], 1), at_most=5),
+        Promise("file descriptors grown", after[2] - before[2], at_most=0),
     ]
+
+
+def _talk(speaker: Speaker, source: random.Random, seconds: float) -> int:
+    """Speak for so long, every write to the cache included; return the number of sentences."""
+    manner = Manner(resolve("espeak:en-us"), "en-us")
+    count, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        text = f"Sentence number {source.randrange(3_000)} of a long day of talking."
+        for _ in speaker.clips(plan([text], manner), speaker.start_log()):
+            pass
+        count += 1
+    speaker.cache.flush()
+    return count
 
 
 def _size(own: psutil.Process) -> tuple[float, float, int]:
