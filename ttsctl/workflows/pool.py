@@ -78,13 +78,16 @@ def _parallel(
     function: Callable[[T], R], waiting: dict[int, T], jobs: int
 ) -> Generator[tuple[int, R], None, None]:
     parallel = joblib.Parallel(
-        n_jobs=jobs, backend="loky", batch_size=1, return_as="generator_unordered"
+        n_jobs=jobs,
+        backend="loky",
+        batch_size=1,
+        return_as="generator_unordered",
+        initializer=_die_with,
+        initargs=(os.getpid(),),
     )
     calls = joblib.delayed(_numbered)
     with _interrupts_held_back():
-        answers = parallel(
-            calls(function, os.getpid(), index, task) for index, task in list(waiting.items())
-        )
+        answers = parallel(calls(function, index, task) for index, task in list(waiting.items()))
     # Closed with this generator, so that the pool has ended when its user goes on.
     with closing(answers):
         yield from answers
@@ -106,16 +109,12 @@ def _interrupts_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
-def _numbered(function: Callable[[T], R], coordinator: int, index: int, task: T) -> tuple[int, R]:
-    """Runs in a pool process; with one job, that is the coordinator itself."""
-    if os.getpid() != coordinator:
-        _die_with(coordinator)
+def _numbered(function: Callable[[T], R], index: int, task: T) -> tuple[int, R]:
     return index, function(task)
 
 
-@functools.lru_cache(maxsize=1)
 def _die_with(coordinator: int) -> None:
-    """End this process soon after the coordinator was killed; loky would wait five minutes."""
+    """Have this pool process end soon after its coordinator; loky would wait five minutes."""
 
     def watch() -> None:
         while os.getppid() == coordinator:
