@@ -114,8 +114,12 @@ def locked(path: Path, what: str) -> Iterator[None]:
 
     Raises:
         BusyError: Another process holds it; the message names its process id.
+        OutputError: The file cannot be made.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OutputError(f"cannot lock {path}: {reason(error)}") from error
     try:
         _take(descriptor, what)
         os.ftruncate(descriptor, 0)

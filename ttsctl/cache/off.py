@@ -26,6 +26,10 @@ class NullCache:
         """Hold nothing back."""
         yield False
 
+    def is_stored(self, key: str) -> bool:
+        """Return False."""
+        return False
+
     def flush(self) -> None:
         """Do nothing."""
 

@@ -94,6 +94,14 @@ class Cache:
         entry = self._disk.entry(key)
         return entry is not None and (entry.pinned or not self._is_expired(entry.metadata))
 
+    def is_stored(self, key: str) -> bool:
+        """Tell whether the disk has an entry of that key, once all that was put is written."""
+        return self._disk.entry(key) is not None
+
+    def is_usable(self) -> bool:
+        """Tell whether the folder can be used; the log says why not."""
+        return self._disk.prepare()
+
     def put(self, key: str, record: Record) -> None:
         """Store `record` under `key`: in memory at once, on disk behind the caller's back.
 

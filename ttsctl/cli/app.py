@@ -45,7 +45,8 @@ def root(
         typer.Option("--config", metavar="FILE", help="Configuration file to read."),
     ] = None,
     cache_dir: Annotated[
-        Path | None, typer.Option("--cache-dir", metavar="DIR", help="Folder of the cache.")
+        Path | None,
+        typer.Option("--cache-dir", metavar="DIR", help="Keep the cache in DIR/ttsctl."),
     ] = None,
     cache_mb: Annotated[
         int, typer.Option("--cache-mb", metavar="MB", min=1, help="Size limit of the disk cache.")

@@ -113,7 +113,7 @@ def _show_plan(plan: BatchPlan, folder: Path, *, is_json: bool) -> None:
 
 
 def _show_report(report: BatchReport, folder: Path, *, is_json: bool, with_items: bool) -> None:
-    from ttsctl.workflows.batch.run import RESULTS_FILE
+    from ttsctl.workflows.batch.items import RESULTS_FILE
 
     fields = report.fields()
     if with_items:

@@ -57,9 +57,13 @@ def speaker_config(context: typer.Context, *, no_cache: bool = False, refresh: b
 
 
 def cache_folder_of(context: typer.Context) -> Path:
-    """Return the cache folder: the user's own, unless an option names another."""
+    """Return the cache folder: the user's own, or one called ttsctl in the folder that is named.
+
+    In, not at: the cache makes its folder private and moves it aside when it is damaged, which
+    nobody would want done to a folder that holds other things.
+    """
     chosen = context.find_root().params["cache_dir"]
-    return Path(chosen) if chosen else cache_folder()
+    return Path(chosen).expanduser() / "ttsctl" if chosen else cache_folder()
 
 
 def cache_limits(context: typer.Context) -> Any:

@@ -15,9 +15,11 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
+from multiprocessing import resource_tracker
 from typing import TypeVar
 
 import joblib
+from joblib.externals.loky import ProcessPoolExecutor
 
 from ttsctl.workflows.assembly import SpeakerConfig, make_speaker
 from ttsctl.workflows.speak import Speaker
@@ -25,9 +27,7 @@ from ttsctl.workflows.speak import Speaker
 T = TypeVar("T")
 R = TypeVar("R")
 
-# How often a pool may die without an answer in between before its tasks are given up.
-_MAX_BARREN_DEATHS = 2
-_WATCH_S = 1.0
+_WATCH_S = 1.0  # how soon a pool process notices that its coordinator is gone
 
 
 @functools.lru_cache(maxsize=1)
@@ -52,26 +52,38 @@ def run(
 ) -> Generator[R, None, None]:
     """Yield `function(task)` for every task, in the order in which they end.
 
+    Where a process dies, all tasks that may have been in its hands are run again, each in a process
+    of its own: the one that kills that too is given up, and the others go on.
+
     Args:
         function: A module-level function; it runs in the pool and should not raise.
         tasks: Picklable tasks, the longest first for the best balance.
         jobs: Number of processes.
-        give_up: Makes the result of a task that the pool died of; runs in this process.
+        give_up: Makes the result of a task in whose hands two processes died; runs here.
     """
     waiting = dict(enumerate(tasks))
-    barren_deaths = 0
-    while waiting and barren_deaths < _MAX_BARREN_DEATHS:
-        barren_deaths += 1
+    while waiting:
         try:
             with closing(_parallel(function, waiting, jobs)) as answers:
                 for index, answer in answers:
                     del waiting[index]
-                    barren_deaths = 0
                     yield answer
         except BrokenProcessPool:
-            continue  # a process was killed from outside, for want of memory say
-    for task in waiting.values():
-        yield give_up(task)
+            # Tasks are handed out in order, at most two ahead for each process.
+            for index in list(waiting)[: 2 * jobs]:
+                yield _alone(function, waiting.pop(index), give_up)
+
+
+def _alone(function: Callable[[T], R], task: T, give_up: Callable[[T], R]) -> R:
+    with (
+        _interrupts_held_back(),
+        ProcessPoolExecutor(1, initializer=_die_with, initargs=(os.getpid(),)) as executor,
+    ):
+        try:
+            answer: R = executor.submit(function, task).result()
+        except BrokenProcessPool:
+            return give_up(task)
+    return answer
 
 
 def _parallel(
@@ -102,6 +114,8 @@ def _interrupts_held_back() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    # Before the mask: starting it, as the pool does, would lift the mask again.
+    resource_tracker.ensure_running()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

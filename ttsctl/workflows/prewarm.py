@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,8 @@ from ttsctl.workflows import pool
 from ttsctl.workflows.assembly import SpeakerConfig
 from ttsctl.workflows.deliver import SpeechRequest, cache_keys, encoded
 from ttsctl.workflows.plan import Manner, plan
+
+MAX_DELAY_S = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,10 @@ def prewarm(
     if config.cache_folder is None or not phrases:
         raise InvalidRequestError("there is no phrase to prewarm")
     report = PrewarmReport(len(phrases))
-    with _lock(config.cache_folder):
+    if not (math.isfinite(delay_s) and 0 <= delay_s <= MAX_DELAY_S):
+        raise InvalidRequestError(f"delay {delay_s:g} is outside 0 to {MAX_DELAY_S:g} seconds")
+    _make(config.cache_folder)
+    with locked(config.cache_folder / "prewarm.lock", "prewarm"):
         time.sleep(delay_s)
         for outcome in pool.run(partial(warm, config), phrases, jobs, _lost):
             report.count(outcome)
@@ -101,16 +106,18 @@ def warm(config: SpeakerConfig, phrase: Phrase) -> PhraseOutcome:
     log = speaker.start_log()
     try:
         utterances = list(plan([phrase.text], phrase.manner))
+        keys = cache_keys(utterances, phrase.encoding)
         request = SpeechRequest(phrase.manner.voice, utterances)
         for _ in encoded(speaker, request, phrase.encoding, log):
             pass
         if phrase.is_pinned:
-            for key in cache_keys(utterances, phrase.encoding):
+            for key in keys:
                 speaker.cache.pin(key)
+        speaker.cache.flush()
+        if not all(map(speaker.cache.is_stored, keys)):
+            return PhraseOutcome(phrase, "failed", "the cache did not keep it; is the disk full?")
     except TtsctlError as error:
         return PhraseOutcome(phrase, "failed", error.message)
-    finally:
-        speaker.cache.flush()  # what is reported as generated is there
     return PhraseOutcome(phrase, "generated" if log.cache == "miss" else "already")
 
 
@@ -118,11 +125,8 @@ def _lost(phrase: Phrase) -> PhraseOutcome:
     return PhraseOutcome(phrase, "failed", "the worker process was killed")
 
 
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with locked(folder / "prewarm.lock", "prewarm"):
-            yield
     except OSError as error:
         raise OutputError(f"cannot write in {folder}: {reason(error)}") from error

@@ -15,11 +15,11 @@ from ttsctl.engines.tone import DIGEST_BYTES, request_digest
 from ttsctl.errors import BusyError, InvalidRequestError, OutputError, TextTooLongError
 from ttsctl.speech import Voice
 from ttsctl.workflows.assembly import SpeakerConfig
-from ttsctl.workflows.batch.items import BatchReport, Line, Outcome
+from ttsctl.workflows.batch.items import RESULTS_FILE, BatchReport, Line, Outcome
 from ttsctl.workflows.batch.journal import Journal
 from ttsctl.workflows.batch.names import DEFAULT_TEMPLATE
 from ttsctl.workflows.batch.planning import BatchRequest, plan_batch
-from ttsctl.workflows.batch.run import RESULTS_FILE, run_batch
+from ttsctl.workflows.batch.run import run_batch
 from ttsctl.workflows.plan import Manner, plan
 
 

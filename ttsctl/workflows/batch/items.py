@@ -12,6 +12,8 @@ from ttsctl.speech import Voice
 from ttsctl.workflows.plan import Manner
 
 State = Literal["done", "cached", "empty", "failed", "quarantined", "skipped"]
+RESULTS_FILE = "results.jsonl"  # beside the files: one line an item, in input order
+
 STATES: tuple[State, ...] = get_args(State)
 
 

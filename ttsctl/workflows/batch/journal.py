@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from ttsctl.errors import OutputError
 from ttsctl.files import locked, reason
-from ttsctl.workflows.batch.items import Item, Outcome, Task
+from ttsctl.workflows.batch.items import Item, Outcome
 
 PRIVATE_FOLDER = ".ttsctl"
 _FINISHED = ("done", "cached")
@@ -39,9 +39,10 @@ class Journal:
         self._folder = folder
         self._path = folder / PRIVATE_FOLDER / "journal.jsonl"
         self._files: dict[str, Made | None] = {}
-        for fields in _read(self._path):
-            name, made = _entry(fields)
-            self._files[name] = made or self._files.get(name)
+        with _translated_errors(folder, "read"):
+            for fields in _read(self._path):
+                name, made = _entry(fields)
+                self._files[name] = made
 
     def knows(self, name: str) -> bool:
         """Whether the file called `name` was made, or begun, by an earlier run."""
@@ -71,10 +72,12 @@ class Journal:
         with locked(self._path.parent / "lock", f"batch in {self._folder}"):
             with _translated_errors(self._folder):
                 is_torn = _is_torn(self._path)
-                stream = self._path.open("ab")
+                # Unbuffered: closing it must not try once more what a full disk refused.
+                stream = self._path.open("ab", buffering=0)
             with stream:
                 yield Recorder(stream, self._folder, is_torn=is_torn)
-                os.fsync(stream.fileno())
+                with _translated_errors(self._folder):
+                    os.fsync(stream.fileno())
 
 
 class Recorder:
@@ -86,9 +89,9 @@ class Recorder:
         if is_torn:
             self._write([b"\n"])
 
-    def announce(self, tasks: Iterable[Task]) -> None:
-        """Say which files are about to be made."""
-        self._write(_line({"state": "begun", "file": task.item.file}) for task in tasks)
+    def announce(self, names: Iterable[str]) -> None:
+        """Say which files are about to be made; what was made of them before counts no more."""
+        self._write(_line({"state": "begun", "file": name}) for name in names)
 
     def record(self, outcome: Outcome) -> None:
         """Say what became of an item."""
@@ -96,8 +99,9 @@ class Recorder:
 
     def _write(self, lines: Iterable[bytes]) -> None:
         with _translated_errors(self._folder):
-            self._stream.writelines(lines)
-            self._stream.flush()
+            data = memoryview(b"".join(lines))
+            while data:
+                data = data[self._stream.write(data) :]
 
 
 def _line(fields: dict[str, Any]) -> bytes:
@@ -139,8 +143,8 @@ def _is_torn(path: Path) -> bool:
 
 
 @contextmanager
-def _translated_errors(folder: Path) -> Iterator[None]:
+def _translated_errors(folder: Path, verb: str = "write") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"cannot write in {folder}: {reason(error)}") from error
+        raise OutputError(f"cannot {verb} in {folder}: {reason(error)}") from error

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ttsctl.audio.formats import Encoding
-from ttsctl.errors import InvalidRequestError
-from ttsctl.workflows.batch.items import Item, Line, Outcome, Task
+from ttsctl.errors import InvalidRequestError, OutputError
+from ttsctl.workflows.batch.items import RESULTS_FILE, Item, Line, Outcome, Task
 from ttsctl.workflows.batch.journal import Journal
 from ttsctl.workflows.batch.names import check_unique, file_name, slug
 from ttsctl.workflows.deliver import request_key
@@ -52,7 +52,10 @@ def plan_batch(request: BatchRequest, journal: Journal) -> BatchPlan:
         InvalidRequestError: There is no item, two would have one name, or a file that is in the
             way was not made by a batch.
         TextTooLongError: A line is over the limit.
+        OutputError: The output folder is a file.
     """
+    if request.folder.exists() and not request.folder.is_dir():
+        raise OutputError(f"cannot write in {request.folder}: not a directory")
     if not request.lines:
         raise InvalidRequestError("the input has no line to speak")
     items = [_item(request, index, line) for index, line in enumerate(request.lines, 1)]
@@ -67,7 +70,7 @@ def plan_batch(request: BatchRequest, journal: Journal) -> BatchPlan:
         else:
             tasks.append(Task(item, request.folder, request.manner, request.encoding))
     if not request.may_replace:
-        _refuse_to_replace(tasks, journal)
+        _refuse_to_replace(request.folder, tasks, journal)
     return BatchPlan(tasks, settled)
 
 
@@ -89,16 +92,13 @@ def _item(request: BatchRequest, index: int, line: Line) -> Item:
     return Item(index, line, name, key, request.manner.voice)
 
 
-def _refuse_to_replace(tasks: Sequence[Task], journal: Journal) -> None:
+def _refuse_to_replace(folder: Path, tasks: Sequence[Task], journal: Journal) -> None:
     """Stop before work where a file that no batch made stands in the way."""
-    foreign = [
-        task.item.file
-        for task in tasks
-        if (task.folder / task.item.file).exists() and not journal.knows(task.item.file)
-    ]
+    names = [*(task.item.file for task in tasks), RESULTS_FILE]
+    foreign = [name for name in names if (folder / name).exists() and not journal.knows(name)]
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise InvalidRequestError(
-            f"{foreign[0]}{more} in {tasks[0].folder} exists and was not made by a batch;"
+            f"{foreign[0]}{more} in {folder} exists and was not made by a batch;"
             " choose another --output-dir, or replace with --force"
         )

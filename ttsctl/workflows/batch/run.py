@@ -13,13 +13,11 @@ from ttsctl.errors import OutputError, TtsctlError
 from ttsctl.files import remove_leftovers, write_whole
 from ttsctl.workflows import pool
 from ttsctl.workflows.assembly import SpeakerConfig
-from ttsctl.workflows.batch.items import BatchReport, Outcome, State, Task
+from ttsctl.workflows.batch.items import RESULTS_FILE, BatchReport, Outcome, State, Task
 from ttsctl.workflows.batch.journal import Journal
 from ttsctl.workflows.batch.planning import BatchPlan
 from ttsctl.workflows.deliver import SpeechRequest, to_file
 from ttsctl.workflows.plan import plan
-
-RESULTS_FILE = "results.jsonl"
 
 
 def run_batch(
@@ -46,7 +44,7 @@ def run_batch(
     report = BatchReport(batch.total, jobs)
     results = {}
     with journal.recording() as recorder:
-        recorder.announce(batch.tasks)
+        recorder.announce([*(task.item.file for task in batch.tasks), RESULTS_FILE])
         with _left_tidy(folder), closing(_outcomes(batch, config, jobs)) as outcomes:
             for outcome in outcomes:
                 if outcome.state != "skipped":
@@ -98,9 +96,9 @@ def lost(task: Task) -> Outcome:
     """Return the outcome of a task whose pool process was killed."""
     return Outcome(
         task.item,
-        "failed",
+        "quarantined",
         error_code="TTS_SERVICE_ERROR",
-        error="the worker process was killed, for want of memory perhaps; try fewer --jobs",
+        error="two processes died with it in hand, for want of memory perhaps; try fewer --jobs",
     )
 
 
