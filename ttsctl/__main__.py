@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
+import warnings
 from types import FrameType
 from typing import NoReturn
 
@@ -18,6 +20,8 @@ def main() -> NoReturn:
     """
     signal.signal(signal.SIGTERM, _terminate)
     _open_standard_streams()
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # they are for developers, of libraries for the most part
     try:
         # Imported here so that Ctrl-C during the imports ends like any other Ctrl-C.
         from ttsctl.cli.app import app
@@ -35,7 +39,7 @@ def main() -> NoReturn:
 
 
 def _open_standard_streams() -> None:
-    """Point streams that the caller closed at nothing.
+    """Make the three streams fit to use: UTF-8, and at nothing where the caller closed them.
 
     Else the next file that is opened, the cache say, would be what is printed into.
     """
@@ -43,6 +47,10 @@ def _open_standard_streams() -> None:
         if getattr(sys, name) is None:
             null = os.open(os.devnull, os.O_RDWR)  # gets the lowest number, which is the free one
             setattr(sys, name, os.fdopen(null, "r" if descriptor == 0 else "w"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # UTF-8 whatever the locale; a name that is none is shown escaped, not a traceback.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:

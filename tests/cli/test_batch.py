@@ -105,8 +105,7 @@ def test_a_line_that_fails_leaves_the_others_and_exits_3(run: Run, tmp_path: Pat
     assert (answer.json["ok"], answer.json["done"], answer.json["failed"]) == (False, 2, 1)
     results = (tmp_path / "script" / "results.jsonl").read_text().splitlines()
     assert [json.loads(line)["state"] for line in results] == ["done", "failed", "done"]
-    told = run("batch", "script.txt", "-v", "tone:faulty", "-j", "1")
-    assert "line 2: " in told.stderr
+    assert "line 2: " in answer.stderr
 
 
 @pytest.mark.parametrize(
@@ -120,6 +119,9 @@ def test_a_line_that_fails_leaves_the_others_and_exits_3(run: Run, tmp_path: Pat
         (["batch", "script.txt", "-v", "espeak:xx"], 4, "not found"),
         (["batch", "empty.txt"], 2, "no line"),
         (["batch"], 2, "INPUT"),
+        (["batch", "table.csv"], 2, "plain text"),
+        (["batch", "script.txt", "-j", "1000000"], 2, "--jobs"),
+        (["batch", "script.txt", "--name", "{index:0999999}"], 2, "four digits"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
 )
@@ -135,10 +137,11 @@ def test_bad_input_starts_nothing(
     assert not (tmp_path / "script").exists()
 
 
+@pytest.mark.parametrize("name", ["0001-the-first-line.wav", "results.jsonl"])
 @pytest.mark.usefixtures("script")
-def test_a_file_of_somebody_else_is_not_replaced(run: Run, tmp_path: Path) -> None:
+def test_a_file_of_somebody_else_is_not_replaced(run: Run, tmp_path: Path, name: str) -> None:
     (tmp_path / "script").mkdir()
-    (tmp_path / "script" / "0001-the-first-line.wav").write_bytes(b"mine")
+    (tmp_path / "script" / name).write_bytes(b"mine")
     answer = run("batch", "script.txt")
     assert (answer.code, "--force" in answer.stderr) == (2, True)
     assert run("batch", "script.txt", "--force").code == 0

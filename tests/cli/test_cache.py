@@ -49,8 +49,16 @@ def test_clears_one_voice(run: Run) -> None:
 def test_nothing_is_cleared_without_a_yes(run: Run) -> None:
     run("say", "hello", "-o", "a.wav")
     assert run("cache", "clear", "--json").code == 2
-    assert run("cache", "clear", stdin=b"n\n").code != 0
+    assert run("cache", "clear", stdin=b"n\n").code == 2
+    unanswered = run("cache", "clear")
+    assert (unanswered.code, "--yes" in unanswered.stderr) == (2, True)
     assert run("cache", "stats", "--json").json["entries"] == 1
+
+
+def test_a_cache_of_no_use_is_said_to_be_so(run: Run) -> None:
+    for command in (["stats"], ["pin", "hello"], ["clear", "--yes"], ["verify"]):
+        answer = run("--cache-dir", "/proc", "cache", *command)
+        assert (answer.code, "cannot be used" in answer.stderr) == (5, True)
 
 
 def test_prunes_to_a_size(run: Run) -> None:

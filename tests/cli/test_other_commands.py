@@ -16,7 +16,10 @@ def test_lists_voices_by_engine_and_language(run: Run) -> None:
     voices = run("voices", "list", "--json").json
     names = [voice["voice"] for voice in voices["voices"]]
     assert "espeak:en-us" in names
-    assert "tone:sine" in names
+    assert "tone:sine" not in names
+    assert run("voices", "list", "--lang", "qq").code == 4
+    tones = run("voices", "list", "--engine", "tone", "--json").json["voices"]
+    assert [voice["voice"] for voice in tones] == ["tone:sine", "tone:faulty"]
     assert "whisper" in voices["variants"]
     german = run("voices", "list", "--lang", "de", "--engine", "espeak", "--json").json["voices"]
     assert [voice["voice"] for voice in german] == ["espeak:de"]
@@ -47,9 +50,11 @@ def test_config_show_tells_where_each_value_comes_from(run: Run, tmp_path: Path)
 
 
 def test_global_options_come_from_the_surroundings_too(run: Run, tmp_path: Path) -> None:
-    assert run("cache", "path", TTSCTL_CACHE_DIR="here").stdout == b"here\n"
+    assert run("cache", "path", TTSCTL_CACHE_DIR="here").stdout == b"here/ttsctl\n"
+    home = run("cache", "path", TTSCTL_CACHE_DIR="~/here").stdout.decode()
+    assert home == f"{tmp_path}/home/here/ttsctl\n"
     (tmp_path / "c.toml").write_text("cache-dir = 'there'\n")
-    assert run("--config", "c.toml", "cache", "path").stdout == b"there\n"
+    assert run("--config", "c.toml", "cache", "path").stdout == b"there/ttsctl\n"
     answer = run("cache", "stats", TTSCTL_CACHE_MB="lots")
     assert (answer.code, "TTSCTL_CACHE_MB" in answer.stderr) == (2, True)
 

@@ -92,3 +92,21 @@ def test_failures_are_counted_told_and_exit_3(run: Run, tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be_written_is_an_output_error(run: Run) -> None:
     answer = run("--cache-dir", "/proc/nowhere", "prewarm")
     assert (answer.code, answer.stderr.count("\n")) == (5, 1)
+
+
+def test_what_the_cache_did_not_keep_is_a_failure(run: Run, tmp_path: Path) -> None:
+    """An entry may not be larger than a twentieth of the cache."""
+    (tmp_path / "p.txt").write_text("hello\n" + "a long phrase " * 30 + "\n")
+    report = run("--cache-mb", "1", "prewarm", "p.txt", "--json")
+    assert report.code == 3
+    assert report.json["failed"] >= 1
+    assert "did not keep it" in report.stderr
+
+
+def test_reads_standard_input(run: Run) -> None:
+    assert run("prewarm", "-", "--json", stdin=b"hello\nworld\n").json["generated"] == 2
+
+
+def test_a_delay_without_end_is_refused(run: Run) -> None:
+    assert run("prewarm", "--delay", "inf").code == 2
+    assert run("prewarm", "--delay", "nan").code == 2

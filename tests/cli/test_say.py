@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -210,13 +211,72 @@ def test_a_cache_of_no_use_never_fails_a_request(run: Run, tmp_path: Path, damag
     if damage == "file":
         folder.write_bytes(b"not a folder")
     elif damage == "garbage":
-        folder.mkdir()
-        (folder / "cache.db").write_bytes(b"garbage" * 1000)
+        (folder / "ttsctl").mkdir(parents=True)
+        (folder / "ttsctl" / "cache.db").write_bytes(b"garbage" * 1000)
     else:
         folder = Path("/proc/cache")
     answer = run("--cache-dir", folder, "say", "hello", "-o", "a.wav")
     assert answer.code == 0
     assert (tmp_path / "a.wav").stat().st_size > 1000
+    assert answer.stderr.startswith("warning: ")
+
+
+def test_a_folder_of_the_users_is_left_as_it_was(run: Run, tmp_path: Path) -> None:
+    """The cache is one folder down: nothing of theirs is moved, deleted or made private."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir(mode=0o755)
+    (theirs / "cache.db").write_bytes(b"not ours")
+    assert run("--cache-dir", theirs, "say", "hello", "-o", "a.wav").code == 0
+    assert (theirs / "cache.db").read_bytes() == b"not ours"
+    assert stat.S_IMODE(theirs.stat().st_mode) == 0o755
+
+
+def test_the_suffix_decides_before_a_setting_does(run: Run, tmp_path: Path) -> None:
+    assert run("say", "hello", "-o", "a.wav", TTSCTL_FORMAT="opus").code == 0
+    assert soundfile.info(tmp_path / "a.wav").format == "WAV"
+    assert run("say", "hello", TTSCTL_FORMAT="flac").stdout[:4] == b"fLaC"
+
+
+@pytest.mark.parametrize("arguments", [["say", "hello"], ["cache", "stats"], ["voices", "list"]])
+def test_standard_output_on_a_full_disk_is_an_output_error(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    with open("/dev/full", "wb") as full:
+        finished = subprocess.run(
+            [sys.executable, "-m", "ttsctl", *arguments],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert finished.returncode == 5
+    assert b"no space left" in finished.stderr
+    assert finished.stderr.count(b"\n") == 1
+
+
+def test_output_is_utf8_whatever_the_locale(run: Run) -> None:
+    assert run("voices", "list", PYTHONIOENCODING="latin-1").code == 0
+    answer = run("say", "Grüße", "-o", "Grüße.wav", "--json", LC_ALL="C")
+    assert answer.json["output"] == "Grüße.wav"
+    ascii_only = run("say", "Grüße", "-o", "a.wav", "--json", LC_ALL="C", PYTHONUTF8="0")
+    assert (ascii_only.json["chars"], ascii_only.json["dropped"]) == (5, 0)
+
+
+def test_an_argument_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ttsctl", "say", b"bad \xff text", "-o", "a.wav"]
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert (finished.returncode, b"byte 4" in finished.stderr) == (2, True)
+
+
+def test_at_a_terminal_without_a_device_a_new_file_is_written(tmp_path: Path) -> None:
+    for name in ("speech.wav", "speech-2.wav"):
+        command = [sys.executable, "-m", "ttsctl", "say", "hello", "--no-play"]
+        leader, follower = os.openpty()
+        finished = subprocess.run(command, cwd=tmp_path, stdout=follower, check=False)
+        os.close(leader)
+        os.close(follower)
+        assert finished.returncode == 0
+        assert soundfile.info(tmp_path / name).duration > 0.2
 
 
 def test_settings_come_from_flag_environment_and_config_in_this_order(

@@ -25,7 +25,9 @@ from ttsctl.voices.catalogue import engines, installed, resolve
         ("espeak:zh+f2", None, "espeak:cmn+f2"),
         ("espeak:en-us+f3", None, "espeak:en-us+f3"),
         ("espeak:de", "de", "espeak:de"),
-        ("sine", None, "tone:sine"),
+        ("auto", "de-AT", "espeak:de"),
+        ("auto", "zh-Hans-CN", "espeak:cmn"),
+        ("de", "de-AT", "espeak:de"),
         ("tone:faulty", "fr", "tone:faulty"),
     ],
 )

@@ -23,6 +23,7 @@ from ttsctl.cache.audit import Problem
 from ttsctl.cache.folder import DamagedStoreError
 from ttsctl.cache.record import DamagedRecordError
 from ttsctl.cache.schema import SETTINGS
+from ttsctl.files import reason
 
 T = TypeVar("T")
 Clock = Callable[[], float]
@@ -157,7 +158,7 @@ class Store:
 
     def _recover(self, verb: str, error: Exception) -> None:
         """Leave nothing of a failed action behind: a half-done transaction would fail the next."""
-        why = str(error) or "it is locked"
+        why = reason(error) if isinstance(error, OSError) else str(error) or "it is locked"
         self._warn(f"{verb} {type(error)}", f"cannot {verb} the cache in {self.folder}: {why}")
         self.close_thread()
         if _is_damage(error):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ttsctl import __version__
-from ttsctl.cli import batch, bench, cache, config, doctor, prewarm, say, voices
+from ttsctl.cli import batch, bench, cache, config, doctor, output, prewarm, say, voices
 from ttsctl.cli.boundary import BoundaryGroup
 from ttsctl.cli.surroundings import apply
 
@@ -46,7 +47,7 @@ def root(
     ] = None,
     cache_dir: Annotated[
         Path | None,
-        typer.Option("--cache-dir", metavar="DIR", help="Keep the cache in DIR/ttsctl."),
+        typer.Option("--cache-dir", metavar="DIR", help="Keep it in DIR/ttsctl."),
     ] = None,
     cache_mb: Annotated[
         int, typer.Option("--cache-mb", metavar="MB", min=1, help="Size limit of the disk cache.")
@@ -68,6 +69,7 @@ def root(
     ] = False,
 ) -> None:
     """Take the options that every command shares."""
+    logging.getLogger("ttsctl").addHandler(output.WarningHandler(logging.WARNING))
     apply(context, config_file)
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

@@ -12,6 +12,9 @@ import typer
 from ttsctl.cli import options, output
 from ttsctl.cli.request import encoding_for, manner_for, speaker_config, text_pieces
 from ttsctl.errors import ExitCode, InvalidRequestError
+from ttsctl.workflows.batch.names import DEFAULT_TEMPLATE
+
+_NOT_YET = (".csv", ".tsv", ".json", ".jsonl", ".srt", ".vtt", ".epub", ".html", ".pdf", ".docx")
 
 if TYPE_CHECKING:
     from ttsctl.workflows.batch.items import BatchReport, Line
@@ -31,7 +34,7 @@ def batch(
     name: Annotated[
         str,
         typer.Option("--name", metavar="TEMPLATE", help="Of {index}, {id}, {slug} and {hash}."),
-    ] = "{index:04d}-{slug}",
+    ] = DEFAULT_TEMPLATE,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be made, and make nothing.")
     ] = False,
@@ -73,7 +76,7 @@ def batch(
     if dry_run:
         _show_plan(plan, request.folder, is_json=json)
         return
-    with item_progress(plan.total, is_shown=not json) as on_outcome:
+    with item_progress(plan.total) as on_outcome:
         report = run_batch(
             plan, request.folder, journal, config, jobs or pool.default_jobs(), on_outcome
         )
@@ -86,6 +89,10 @@ def _read_lines(input_file: str) -> list[Line]:
     from ttsctl.text.readers import text_items
     from ttsctl.workflows.batch.items import Line
 
+    if input_file.lower().endswith(_NOT_YET):
+        raise InvalidRequestError(
+            f"batch reads plain text, a line an item; '{input_file}' would be read with its markup"
+        )
     pieces, _ = text_pieces(None, Path(input_file))
     return [Line(number, text) for number, text in text_items("".join(pieces))]
 

@@ -11,7 +11,7 @@ import typer
 
 from ttsctl.cli import options, output
 from ttsctl.cli.request import MIB, cache_folder_of, cache_limits, encoding_for, manner_for
-from ttsctl.errors import ExitCode, InvalidRequestError
+from ttsctl.errors import ExitCode, InvalidRequestError, OutputError
 
 if TYPE_CHECKING:
     from ttsctl.cache.tiers import Cache, Removed
@@ -77,7 +77,8 @@ def verify(
         problems = cache.verify(fix=fix)
     is_well = fix or not problems
     fields = {"ok": is_well, "fixed": fix, "problems": [asdict(problem) for problem in problems]}
-    lines = [f"{problem}" for problem in problems] or ["no damage found"]
+    lines = [f"{problem.kind} {problem.subject}: {problem.detail}" for problem in problems]
+    lines = lines or ["no damage found"]
     output.result(fields, is_json=json, lines=lines)
     if not is_well:
         raise typer.Exit(ExitCode.STALE)
@@ -119,11 +120,8 @@ def clear(
 
     voice_id = resolve(voice).id if voice else None
     with _cache(context) as cache:
-        if not yes and not json:
-            count = len(cache.entries())
-            typer.confirm(f"delete the cached speech ({count} entries)?", abort=True, err=True)
-        elif not yes:
-            raise InvalidRequestError("nobody can be asked with --json; add --yes")
+        if not yes:
+            _confirm(len(cache.entries()), is_json=json)
         removed = cache.clear(voice_id, pinned=pinned)
     _show_removed(removed, is_json=json)
 
@@ -165,10 +163,24 @@ def unpin(
     _for_each(context, keys, lambda cache: cache.unpin, "unpinned", is_json=json)
 
 
+def _confirm(entries: int, *, is_json: bool) -> None:
+    if is_json:
+        raise InvalidRequestError("nobody can be asked with --json; add --yes")
+    try:
+        is_wanted = typer.confirm(f"delete the cached speech ({entries} entries)?", err=True)
+    except typer.Abort as error:
+        raise InvalidRequestError("nobody answered; add --yes to delete without asking") from error
+    if not is_wanted:
+        raise InvalidRequestError("nothing was deleted")
+
+
 def _cache(context: typer.Context) -> Cache:
     from ttsctl.cache.tiers import Cache
 
-    return Cache(cache_folder_of(context), cache_limits(context))
+    cache = Cache(cache_folder_of(context), cache_limits(context))
+    if not cache.is_usable():
+        raise OutputError(f"the cache in {cache_folder_of(context)} cannot be used")
+    return cache
 
 
 def _keys(text: str, voice: str, lang: str | None, speed: float, format: str | None) -> list[str]:

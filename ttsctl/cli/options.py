@@ -19,7 +19,9 @@ Language = Annotated[
 ]
 Speed = Annotated[
     float,
-    typer.Option("--speed", "-s", metavar="X", help="0.25 to 4; larger is faster."),
+    typer.Option(
+        "--speed", "-s", metavar="X", min=0.25, max=4, help="0.25 to 4; larger is faster."
+    ),
 ]
 Format = Annotated[
     str | None,
@@ -35,7 +37,9 @@ Bitrate = Annotated[
 ]
 SentenceSilence = Annotated[
     float | None,
-    typer.Option("--sentence-silence", metavar="S", help="Seconds of pause after a sentence."),
+    typer.Option(
+        "--sentence-silence", metavar="S", min=0, max=60, help="Seconds of pause after a sentence."
+    ),
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache.")]
 Refresh = Annotated[
@@ -45,7 +49,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 Jobs = Annotated[
     int | None,
     typer.Option(
-        "--jobs", "-j", metavar="N", min=1, help="Worker processes; default: physical cores."
+        "--jobs",
+        "-j",
+        metavar="N",
+        min=1,
+        max=256,
+        help="Processes; default: physical cores.",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ttsctl.errors import TtsctlError
+from ttsctl.errors import OutputError, TtsctlError
+from ttsctl.files import reason
 
 
 def result(fields: dict[str, Any], *, is_json: bool, lines: Iterable[str] = ()) -> None:
     """Print the result of a command: `fields` as one JSON object, or `lines` for a person."""
-    if is_json:
-        print(json.dumps(fields, ensure_ascii=False), flush=True)
-        return
-    for line in lines:
-        print(escape(line), flush=True)
+    texts = [json.dumps(fields, ensure_ascii=False)] if is_json else map(escape, lines)
+    with _translated_errors():
+        for text in texts:
+            print(text, flush=True)
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
@@ -31,7 +33,9 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> 
         grid.add_column(column, overflow="fold")
     for row in rows:
         grid.add_row(*(Text(escape(cell)) for cell in row))
-    Console(soft_wrap=True).print(grid)
+    with _translated_errors():
+        Console(soft_wrap=True).print(grid)
+        sys.stdout.flush()
 
 
 def say(message: str) -> None:
@@ -48,6 +52,14 @@ def progress(message: str) -> None:
 def warn(message: str) -> None:
     """Warn the user, on stderr."""
     say(f"warning: {message}")
+
+
+class WarningHandler(logging.Handler):
+    """Shows what the rooms below log, such as a cache that is of no use, as warnings."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one warning."""
+        warn(record.getMessage())
 
 
 def failure(error: TtsctlError, *, is_json: bool) -> None:
@@ -71,8 +83,20 @@ def escape(text: str) -> str:
 
 def write_audio(block: bytes) -> None:
     """Write audio to stdout at once."""
-    sys.stdout.buffer.write(block)
-    sys.stdout.buffer.flush()
+    with _translated_errors():
+        sys.stdout.buffer.write(block)
+        sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence_stdout()  # what is left in its buffer would fail once more at exit
+        raise OutputError(f"cannot write to standard output: {reason(error)}") from error
 
 
 def silence_stdout() -> None:

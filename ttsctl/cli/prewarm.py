@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ttsctl.cli import options, output
-from ttsctl.cli.request import encoding_for, manner_for, speaker_config
+from ttsctl.cli.request import encoding_for, manner_for, speaker_config, text_pieces
 from ttsctl.errors import ExitCode
 
 
@@ -29,7 +29,7 @@ def prewarm(
     speed: options.Speed = 1.0,
     format: options.Format = None,
     jobs: Annotated[
-        int, typer.Option("--jobs", "-j", metavar="N", min=1, help="Worker processes.")
+        int, typer.Option("--jobs", "-j", metavar="N", min=1, max=256, help="Worker processes.")
     ] = 1,
     delay: Annotated[
         float, typer.Option("--delay", metavar="S", min=0, help="Seconds to wait first.")
@@ -38,7 +38,6 @@ def prewarm(
     json: options.Json = False,
 ) -> None:
     """Speak phrases into the cache, skipping those that are there."""
-    from ttsctl.text.readers import read_text
     from ttsctl.workflows import prewarm as workflow
 
     encoding = encoding_for(None, format, None, None)
@@ -46,15 +45,14 @@ def prewarm(
     texts = [
         text
         for file in files or [shipped_phrases()]
-        for text in workflow.phrases_of(read_text(file))
+        for text in workflow.phrases_of("".join(text_pieces(None, file)[0]))
     ]
     phrases = [workflow.Phrase(text, manner, encoding, pin) for manner in manners for text in texts]
     # A phrase that is prewarmed is wanted in the cache, however long it is.
     config = replace(speaker_config(context), cacheable_chars=sys.maxsize)
     report = workflow.prewarm(phrases, config, jobs=jobs, delay_s=delay)
-    if not json:
-        for failure in report.failures:
-            output.warn(f"'{failure.phrase.text}': {failure.error}")
+    for failure in report.failures:
+        output.warn(f"'{failure.phrase.text}': {failure.error}")
     output.result(
         report.fields(),
         is_json=json,

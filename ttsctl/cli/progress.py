@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def item_progress(total: int, *, is_shown: bool) -> Iterator[Callable[[Outcome], None]]:
+def item_progress(total: int) -> Iterator[Callable[[Outcome], None]]:
     """Yield what to call after each item of a batch; failures are told at once."""
     console = Console(stderr=True)
     columns = (
@@ -32,8 +32,8 @@ def item_progress(total: int, *, is_shown: bool) -> Iterator[Callable[[Outcome],
         TextColumn("{task.fields[pace]}"),
         TimeRemainingColumn(),
     )
-    hidden = not (is_shown and console.is_terminal)
-    with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
+    is_hidden = not console.is_terminal
+    with Progress(*columns, console=console, disable=is_hidden, transient=True) as progress:
         task = progress.add_task("speaking", total=total, pace="")
         audio_s = 0.0
 
@@ -43,7 +43,7 @@ def item_progress(total: int, *, is_shown: bool) -> Iterator[Callable[[Outcome],
             elapsed_s = progress.tasks[0].elapsed or 0.0
             pace = f"{audio_s / elapsed_s:.0f}x real time" if elapsed_s else ""
             progress.update(task, advance=1, pace=pace)
-            if outcome.state == "failed" and is_shown:
+            if outcome.error is not None:
                 output.say(f"line {outcome.item.line.number}: {outcome.error}")
 
         yield on_outcome

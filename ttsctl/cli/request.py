@@ -95,12 +95,25 @@ def text_pieces(text: str | None, file: Path | None) -> tuple[Iterable[str], boo
         raise InvalidRequestError("no text; write it after `say`, or pipe it in, or use --file")
     if text in (None, "-"):
         return decode_stream(_stdin_blocks(), "standard input"), True
-    _refuse_file_name(str(text))
-    return [str(text)], False
+    spoken = _argument(str(text))
+    _refuse_file_name(spoken)
+    return [spoken], False
+
+
+def _argument(text: str) -> str:
+    """Return the text, whose bytes Python may not have been able to read in this locale."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        try:
+            return os.fsencode(text).decode()
+        except UnicodeDecodeError as error:
+            raise InvalidRequestError(f"the text is not UTF-8 at byte {error.start}") from error
+    return text
 
 
 def _refuse_file_name(text: str) -> None:
-    """A file's name is hardly ever meant to be read aloud."""
+    """The name of a file is hardly ever meant to be read aloud."""
     is_one_word = len(text.split()) == 1
     if is_one_word and (text.lower().endswith(_TEXT_SUFFIXES) or os.path.isfile(text)):
         raise InvalidRequestError(

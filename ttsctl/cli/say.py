@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ttsctl.audio.formats import format_named
 from ttsctl.cli import options, output
 from ttsctl.cli.request import encoding_for, manner_for, speaker_config, text_pieces
+from ttsctl.cli.surroundings import is_typed
 from ttsctl.errors import InvalidRequestError
+from ttsctl.speech import Clip
 
 
 def say(
@@ -48,22 +53,23 @@ def say(
     Without --output and --play, the speech is played where stdout is a terminal, and goes to
     stdout as WAV where it is not.
     """
-    from ttsctl.audio.play import play as play_clips
     from ttsctl.workflows.assembly import make_speaker
     from ttsctl.workflows.say import SayRequest, speak
 
-    target = choose(output_file, play, is_json=json)
+    if output_file not in (None, "-") and not is_typed(context, "format"):
+        format = None  # the suffix of a file decides before any setting does
+    target = _choose(output_file, play, format, is_json=json)
     encoding = encoding_for(target.file, format, sample_rate, bitrate)
     manner = manner_for(voice, lang, speed, sentence_silence)
     pieces, is_arriving = text_pieces(text, file)
     request = SayRequest(pieces, is_arriving, manner, encoding, target.file, target.is_played)
     config = speaker_config(context, no_cache=no_cache, refresh=refresh)
     with closing(make_speaker(config)) as speaker:
-        report = speak(speaker, request, write=output.write_audio, play=play_clips)
+        report = speak(speaker, request, write=output.write_audio, play=_play)
     if json:
         output.result(report.fields(), is_json=True)
     elif target.file:
-        output.say(report.summary())
+        output.say(target.reason + report.summary())
 
 
 @dataclass(frozen=True)
@@ -73,15 +79,26 @@ class _Target:
     file: Path | None = None
     is_played: bool = False
 
+    reason: str = ""
+    """Why a file was chosen that nobody named."""
 
-def choose(output_file: str | None, play: bool | None, *, is_json: bool) -> _Target:
+
+def _play(clips: Iterable[Clip]) -> None:
+    from ttsctl.audio.play import play
+
+    play(clips)
+
+
+def _choose(
+    output_file: str | None, play: bool | None, format: str | None, *, is_json: bool
+) -> _Target:
     """Decide where the speech goes, from what was asked for and what stdout is."""
     if output_file not in (None, "-"):
         return _Target(Path(str(output_file)), bool(play))
     if play and output_file is None:
         return _Target(is_played=True)
     if output_file is None and sys.stdout.isatty():
-        return _at_a_terminal(play)
+        return _at_a_terminal(play, format or "wav")
     if is_json:
         raise InvalidRequestError("--json and audio cannot share stdout; name a file, or --play")
     if sys.stdout.isatty():
@@ -89,17 +106,13 @@ def choose(output_file: str | None, play: bool | None, *, is_json: bool) -> _Tar
     return _Target()
 
 
-def _at_a_terminal(play: bool | None) -> _Target:
+def _at_a_terminal(play: bool | None, format: str) -> _Target:
     """Play the speech, or keep it in a new file where there is nothing to play it on."""
     from ttsctl.audio.play import has_output_device
 
     if play is None and has_output_device():
         return _Target(is_played=True)
-    name = Path("speech.wav")
-    number = 2
-    while name.exists():
-        name = Path(f"speech-{number}.wav")
-        number += 1
-    if play is None:
-        output.say(f"no sound device: writing {name} instead")
-    return _Target(name)
+    suffix = format_named(format).suffixes[0]
+    names = (Path(f"speech{number and f'-{number}'}{suffix}") for number in chain([""], count(2)))
+    free = next(name for name in names if not name.exists())
+    return _Target(free, reason="" if play is False else "there is no sound device, so: ")

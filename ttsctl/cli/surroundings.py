@@ -31,7 +31,7 @@ def apply(context: typer.Context, config_file: Path | None) -> Surroundings:
     context.default_map = _defaults(context.command, "", surroundings)
     # The global options were read before the file that `--config` names could be: make up for it.
     for parameter in option_names(context.command).values():
-        if parameter.name in context.default_map and not _is_typed(context, parameter.name):
+        if parameter.name in context.default_map and not is_typed(context, parameter.name):
             value = context.default_map[parameter.name]
             context.params[parameter.name] = parameter.process_value(context, value)
     return surroundings
@@ -50,11 +50,17 @@ def option_names(command: Command) -> dict[str, Any]:
 def origin_of(context: Context, parameter: Any) -> Setting | None:
     """Return the setting that gave `parameter` its value, or None where it was typed."""
     surroundings = context.meta.get("surroundings")
-    if surroundings is None or _is_typed(context, parameter.name):
+    if surroundings is None or is_typed(context, parameter.name):
         return None
     path = context.command_path.partition(" ")[2].replace(" ", ".")
     found: Setting | None = surroundings.find(path, parameter.opts[0].removeprefix("--"))
     return found
+
+
+def is_typed(context: Context, name: str) -> bool:
+    """Whether the parameter of that name was given on the command line itself."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def wants_json(root: Context) -> bool:
@@ -109,7 +115,7 @@ def every_option(root: Context, surroundings: Surroundings) -> list[dict[str, An
     for path, command in _commands(root.command, ""):
         for option, parameter in option_names(command).items():
             setting = surroundings.find(path.replace(" ", "."), option)
-            if not path and _is_typed(root, parameter.name):
+            if not path and is_typed(root, parameter.name):
                 setting = Setting(root.params[parameter.name], "command line")
             value = setting.value if setting else parameter.default
             rows.append(
@@ -121,8 +127,3 @@ def every_option(root: Context, surroundings: Surroundings) -> list[dict[str, An
                 }
             )
     return rows
-
-
-def _is_typed(context: Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"

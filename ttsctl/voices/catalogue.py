@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ttsctl.errors import InvalidRequestError, InvalidVoiceError, NotInstalledError, nearest
@@ -46,7 +47,8 @@ def resolve(name: str, language: str | None = None) -> Voice:
     """Return the voice that `name` stands for, spoken in `language` where that is given.
 
     Args:
-        name: "auto", "engine:name", or a bare name that one engine alone has.
+        name: "auto", "engine:name", or the bare name of an espeak voice. The tone engine, which is
+            for tests, is named in full.
         language: BCP 47 tag, or None for the voice's own.
 
     Raises:
@@ -57,7 +59,7 @@ def resolve(name: str, language: str | None = None) -> Voice:
     if name == AUTO:
         return _automatic(language)
     engine, colon, rest = name.partition(":")
-    voice = _of_engine(engine, rest) if colon else _bare(name)
+    voice = _of_engine(engine, rest) if colon else _espeak(name)
     if not speaks(voice, language):
         raise InvalidRequestError(
             f"voice '{voice.id}' speaks {voice.language}, not {language};"
@@ -67,10 +69,10 @@ def resolve(name: str, language: str | None = None) -> Voice:
 
 
 def speaks(voice: Voice, language: str | None) -> bool:
-    """Whether `voice` speaks `language` or a variety of it; None is any language."""
+    """Whether `voice` speaks `language`, a variety of it, or what it is a variety of."""
     if language is None or voice.language == UNDETERMINED:
         return True
-    return _covers(language, voice.language)
+    return _covers(language, voice.language) or _covers(voice.language, language)
 
 
 def _automatic(language: str | None) -> Voice:
@@ -79,11 +81,14 @@ def _automatic(language: str | None) -> Voice:
     if language is None or _covers(language, DEFAULT_ESPEAK):
         return Voice("espeak", DEFAULT_ESPEAK, DEFAULT_ESPEAK, espeak.fingerprint(package))
     known = espeak.languages(package)
-    name = _serving(known, lambda tag: _covers(language, tag))
-    if name is None:
-        names = [entry.name for entry in known]
-        raise InvalidVoiceError(f"no voice speaks '{language}'{nearest(language, names)}")
-    return _espeak(name)
+    wanted = language
+    while wanted:
+        if name := _serving(known, partial(_covers, wanted)):
+            return _espeak(name)
+        # RFC 4647, section 3.4: de-AT is served by de, zh-Hans-CN by zh.
+        wanted = wanted.replace("_", "-").rpartition("-")[0]
+    names = [entry.name for entry in known]
+    raise InvalidVoiceError(f"no voice speaks '{language}'{nearest(language, names)}")
 
 
 def _serving(known: list[espeak.Language], is_meant: Callable[[str], bool]) -> str | None:
@@ -95,12 +100,6 @@ def _serving(known: list[espeak.Language], is_meant: Callable[[str], bool]) -> s
         if is_meant(tag)
     ]
     return min(served)[-1] if served else None
-
-
-def _bare(name: str) -> Voice:
-    if name in _TONE_NAMES:
-        return _tone(name)
-    return _espeak(name)
 
 
 def _of_engine(engine: str, name: str) -> Voice:
@@ -144,7 +143,11 @@ def _tone(name: str) -> Voice:
 
 def _covers(wanted: str, tag: str) -> bool:
     """Whether `tag` is `wanted` or a variety of it, as en-us is of en."""
-    return f"{tag.lower()}-".startswith(f"{wanted.lower().replace('_', '-')}-")
+    return f"{_plain(tag)}-".startswith(f"{_plain(wanted)}-")
+
+
+def _plain(tag: str) -> str:
+    return tag.lower().replace("_", "-")
 
 
 def _espeak_entries() -> list[CatalogueEntry]:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import IO
 
 from ttsctl.errors import DeadlineError, EngineCrashError, EngineError, TtsctlError, error_from
@@ -103,7 +103,7 @@ class Worker:
         except (KeyError, TypeError) as error:
             raise EngineError(f"engine '{self._engine}' reports no usable voices") from error
 
-    def stream(self, utterance: Utterance, deadline_s: float) -> Iterator[Clip]:
+    def stream(self, utterance: Utterance, deadline_s: float) -> Generator[Clip, None, None]:
         """Yield the sound of `utterance`; a consumer that stops early cancels the rest.
 
         Raises:

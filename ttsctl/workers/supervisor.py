@@ -6,8 +6,9 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
-from ttsctl.errors import TtsctlError
+from ttsctl.errors import EngineError, TtsctlError
 from ttsctl.speech import Clip, Utterance, Voice
 from ttsctl.workers.parent import Worker
 
@@ -19,7 +20,7 @@ SECONDS_PER_CHARACTER = 0.08  # generous: ordinary English speech takes about 0.
 
 
 def deadline_s(utterance: Utterance) -> float:
-    """Return how many seconds an engine may take over `utterance` before it counts as hung."""
+    """Return how long an engine may take over `utterance`, and how long its sound may be, in s."""
     expected_s = len(utterance.text) * SECONDS_PER_CHARACTER / utterance.speed
     return max(MIN_DEADLINE_S, DEADLINE_FACTOR * expected_s)
 
@@ -29,7 +30,7 @@ class Supervisor:
 
     After a death the next start waits 0.1 s, doubling with each further death up to 30 s; an
     answered request sets it back. Safe to use from several threads: one request at a time enters an
-    engine, the others wait.
+    engine, the others wait; so a thread must finish or close a stream before it asks again.
     """
 
     def __init__(
@@ -50,7 +51,14 @@ class Supervisor:
         slot = self._slot(utterance.voice.engine)
         with slot.lock:
             worker = slot.running(self._start_worker, self._sleep)
-            yield from worker.stream(utterance, self._deadline_s(utterance))
+            limit_s = self._deadline_s(utterance)
+            heard_s = 0.0
+            with closing(worker.stream(utterance, limit_s)) as clips:
+                for clip in clips:
+                    heard_s += clip.duration_s
+                    if heard_s > limit_s:
+                        raise EngineError(f"the engine does not stop: {heard_s:.0f} s so far")
+                    yield clip
             slot.deaths = 0
 
     def warm_up(self, voice: Voice) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 
-from ttsctl.errors import NotInstalledError, nearest
+from ttsctl.errors import InvalidVoiceError, NotInstalledError, nearest
+from ttsctl.speech import Voice
 from ttsctl.voices import catalogue
 from ttsctl.voices.catalogue import CatalogueEntry
 from ttsctl.workers.supervisor import Supervisor
@@ -26,6 +27,7 @@ def list_installed(engine: str | None = None, language: str | None = None) -> Vo
 
     Raises:
         NotInstalledError: There is no such engine.
+        InvalidVoiceError: None speaks `language`.
         EngineError: An engine of another package cannot list its voices.
     """
     engines = catalogue.engines()
@@ -37,10 +39,17 @@ def list_installed(engine: str | None = None, language: str | None = None) -> Vo
     entries = [
         entry
         for entry in [*catalogue.installed(), *_foreign_entries(engines)]
-        if engine in (None, entry.voice.engine) and catalogue.speaks(entry.voice, language)
+        if _is_shown(entry.voice, engine) and catalogue.speaks(entry.voice, language)
     ]
+    if not entries:
+        raise InvalidVoiceError(f"no voice speaks '{language}'; `ttsctl voices list` has all")
     has_espeak = any(entry.voice.engine == "espeak" for entry in entries)
     return VoiceListing(entries, catalogue.espeak_variants() if has_espeak else [])
+
+
+def _is_shown(voice: Voice, engine: str | None) -> bool:
+    """The tone engine, which is for tests and benchmarks, is shown to whoever names it."""
+    return voice.engine == engine or (engine is None and voice.engine != "tone")
 
 
 def _foreign_entries(engines: list[str]) -> list[CatalogueEntry]:

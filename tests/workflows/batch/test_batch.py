@@ -163,6 +163,20 @@ def test_nothing_starts_when_a_line_is_over_the_limit(batch: Batch) -> None:
     assert not batch.request.folder.exists()
 
 
+def test_a_journal_that_cannot_be_read_is_an_output_error(batch: Batch) -> None:
+    (batch.request.folder / ".ttsctl" / "journal.jsonl").mkdir(parents=True)
+    with pytest.raises(OutputError, match="is a directory"):
+        batch.run()
+
+
+def test_what_is_begun_anew_is_not_taken_for_made(batch: Batch) -> None:
+    """A run that was killed between a file and its journal line may have replaced the file."""
+    batch.run()
+    with Journal(batch.request.folder).recording() as recorder:
+        recorder.announce(["0002-two.wav"])
+    assert batch.run().counts == Counter(skipped=2, done=1)
+
+
 def test_a_second_batch_in_the_same_folder_is_refused(batch: Batch) -> None:
     batch.run()
     with (

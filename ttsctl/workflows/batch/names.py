@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 import unicodedata
 from collections.abc import Iterable
@@ -17,6 +18,8 @@ _HASH_CHARS = 12
 
 def check_template(template: str) -> str:
     """Return `template`, or raise `InvalidRequestError` where it cannot make safe names."""
+    if re.search(r"\d{4}", template):
+        raise InvalidRequestError(f"name template '{template}' asks for a width of four digits")
     try:
         parts = list(string.Formatter().parse(template))
         used = [field for _, field, _, _ in parts if field is not None]
@@ -39,9 +42,7 @@ def file_name(template: str, *, index: int, slug: str, key: str, suffix: str) ->
     """Return the name that `template` gives to an item."""
     stem = template.format(index=index, id=str(index), slug=slug, hash=key[:_HASH_CHARS])
     stem = stem.rstrip("-. ") or str(index)
-    while len(stem.encode()) > MAX_NAME_BYTES:
-        stem = stem[:-1]
-    return stem + suffix
+    return stem.encode()[:MAX_NAME_BYTES].decode(errors="ignore") + suffix
 
 
 def slug(text: str) -> str:

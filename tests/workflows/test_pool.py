@@ -1,0 +1,37 @@
+"""A pool process that dies takes nothing with it but the task that kills every process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from ttsctl.workflows import pool
+
+
+def act(task: int) -> str:
+    """Runs in a pool process; task 7 is poison."""
+    if task == 7:
+        time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return f"done {task}"
+
+
+def give_up(task: int) -> str:
+    return f"gave up {task}"
+
+
+@pytest.mark.slow
+def test_poison_is_isolated_and_the_others_are_done() -> None:
+    answers = sorted(pool.run(act, range(30), 2, give_up))
+    assert answers == sorted("gave up 7" if n == 7 else f"done {n}" for n in range(30))
+
+
+def test_one_job_needs_no_pool() -> None:
+    assert list(pool.run(give_up, range(3), 1, give_up)) == ["gave up 0", "gave up 1", "gave up 2"]
+
+
+def test_uses_at_least_one_core() -> None:
+    assert 1 <= pool.default_jobs() <= (os.cpu_count() or 1)
