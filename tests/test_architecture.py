@@ -31,6 +31,7 @@ def loaded_by(statement: str) -> set[str]:
 def test_the_command_line_starts_without_anything_heavy() -> None:
     loaded = loaded_by("import ttsctl.cli.app")
     assert loaded.isdisjoint(HEAVY)
+    assert "rich" not in loaded
     assert not any(name.startswith("ttsctl.engines") for name in loaded)
 
 

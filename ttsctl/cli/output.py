@@ -10,10 +10,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from ttsctl.errors import OutputError, TtsctlError
 from ttsctl.files import reason
 
@@ -28,6 +24,10 @@ def result(fields: dict[str, Any], *, is_json: bool, lines: Iterable[str] = ()) 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """Print a table on stdout; numbers are the caller's to format."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for column in columns:
         grid.add_column(column, overflow="fold")
