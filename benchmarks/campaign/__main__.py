@@ -1,6 +1,6 @@
-"""`make campaign`: run everything, print the figures, keep them in a file.
+"""`make campaign`: run everything, print the figures, keep the latest of each in a file.
 
-Exits 1 where a figure breaks a promise. `--scale 0.1` runs a tenth of it.
+Exits 1 where a figure breaks a promise. `--scale 0.1` runs a tenth of it, `--only NAME` one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 from benchmarks.campaign import batch, cache, memory, text
-from benchmarks.campaign.promise import Promise
 from ttsctl.workflows.bench.figures import machine
 
 RESULTS = Path(__file__).parents[1] / "results" / "campaign.json"
@@ -35,19 +34,22 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=CAMPAIGNS, action="append")
     options = parser.parse_args()
-    report: dict[str, object] = {"machine": machine(), "scale": options.scale, "seed": options.seed}
-    promises: list[Promise] = []
-    for name in options.only or CAMPAIGNS:
-        started_at = time.monotonic()
-        found = CAMPAIGNS[name](options.scale, options.seed)
-        promises += found
-        report[name] = {promise.name: promise.fields() for promise in found}
-        print(f"{name} ({time.monotonic() - started_at:.0f} s)", flush=True)
-        for promise in found:
-            print(f"  {promise}", flush=True)
-    if not options.only:
-        RESULTS.write_text(json.dumps(report, indent=1) + "\n")
-    sys.exit(not all(promise.is_kept for promise in promises))
+    kept = [_run(name, options.scale, options.seed) for name in options.only or CAMPAIGNS]
+    sys.exit(not all(kept))
+
+
+def _run(name: str, scale: float, seed: int) -> bool:
+    """Run one campaign, print and file its figures; return whether every promise was kept."""
+    started_at = time.monotonic()
+    promises = CAMPAIGNS[name](scale, seed)
+    print(f"{name} ({time.monotonic() - started_at:.0f} s)", flush=True)
+    for promise in promises:
+        print(f"  {promise}", flush=True)
+    figures = {promise.name: promise.fields() for promise in promises}
+    report = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    report[name] = {"scale": scale, "seed": seed, "machine": machine(), "figures": figures}
+    RESULTS.write_text(json.dumps(report, indent=1) + "\n")
+    return all(promise.is_kept for promise in promises)
 
 
 if __name__ == "__main__":
