@@ -179,3 +179,24 @@ def test_a_stopped_batch_ends_by_the_signal_and_is_resumed(
     assert made - jobs <= again["skipped"] <= made
     assert again["failed"] == 0
     assert again["skipped"] + again["done"] + again["cached"] == 20
+
+
+@pytest.mark.parametrize("delay_s", [0.5, 0.8, 1.1, 1.5, 2.0])
+def test_an_interrupt_while_the_pool_starts_prints_no_traceback(
+    tmp_path: Path, delay_s: float
+) -> None:
+    lines = [f"line {index} !slow=300" for index in range(40)]
+    (tmp_path / "script.txt").write_text("\n".join(lines))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ttsctl", "batch", "script.txt", "-v", "tone:faulty", "-j", "2"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=dict(os.environ),
+        start_new_session=True,
+    )
+    time.sleep(delay_s)
+    os.killpg(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGINT
+    assert b"Traceback" not in stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -145,7 +144,7 @@ def pin(
 ) -> None:
     """Never evict a phrase, cached already or later."""
     keys = _keys(text, voice, lang, speed, format)
-    _for_each(context, keys, lambda cache: cache.pin, "pinned", is_json=json)
+    _mark(context, keys, is_pinned=True, is_json=json)
 
 
 @app.command("unpin")
@@ -160,7 +159,7 @@ def unpin(
 ) -> None:
     """Let a pinned phrase be evicted again."""
     keys = _keys(text, voice, lang, speed, format)
-    _for_each(context, keys, lambda cache: cache.unpin, "unpinned", is_json=json)
+    _mark(context, keys, is_pinned=False, is_json=json)
 
 
 def _confirm(entries: int, *, is_json: bool) -> None:
@@ -191,17 +190,11 @@ def _keys(text: str, voice: str, lang: str | None, speed: float, format: str | N
     return cache_keys(list(plan([text], manner)), encoding_for(None, format, None, None))
 
 
-def _for_each(
-    context: typer.Context,
-    keys: list[str],
-    action: Callable[[Cache], Callable[[str], None]],
-    done: str,
-    *,
-    is_json: bool,
-) -> None:
+def _mark(context: typer.Context, keys: list[str], *, is_pinned: bool, is_json: bool) -> None:
     with _cache(context) as cache:
         for key in keys:
-            action(cache)(key)
+            (cache.pin if is_pinned else cache.unpin)(key)
+    done = "pinned" if is_pinned else "unpinned"
     output.result({"ok": True, done: len(keys)}, is_json=is_json, lines=[f"{done}: {len(keys)}"])
 
 

@@ -6,13 +6,18 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from ttsctl.audio.formats import Encoding, format_of
 from ttsctl.errors import InvalidRequestError
 from ttsctl.settings import cache_folder
+
+if TYPE_CHECKING:
+    from ttsctl.cache.eviction import CacheLimits
+    from ttsctl.workflows.assembly import SpeakerConfig
+    from ttsctl.workflows.plan import Manner
 
 MIB = 1 << 20
 _TEXT_SUFFIXES = (
@@ -31,7 +36,7 @@ _TEXT_SUFFIXES = (
 
 def manner_for(
     voice: str, language: str | None, speed: float, sentence_silence_s: float | None
-) -> Any:
+) -> Manner:
     """Return the checked manner in which the user wants to be spoken to."""
     from ttsctl.voices.catalogue import resolve
     from ttsctl.workflows.plan import Manner, check_manner
@@ -48,7 +53,9 @@ def encoding_for(
     return Encoding(name, sample_rate, bitrate_bps)
 
 
-def speaker_config(context: typer.Context, *, no_cache: bool = False, refresh: bool = False) -> Any:
+def speaker_config(
+    context: typer.Context, *, no_cache: bool = False, refresh: bool = False
+) -> SpeakerConfig:
     """Return what the global options say about the cache, for whoever makes a speaker."""
     from ttsctl.workflows.assembly import SpeakerConfig
 
@@ -66,7 +73,7 @@ def cache_folder_of(context: typer.Context) -> Path:
     return Path(chosen).expanduser() / "ttsctl" if chosen else cache_folder()
 
 
-def cache_limits(context: typer.Context) -> Any:
+def cache_limits(context: typer.Context) -> CacheLimits:
     """Return the limits of the cache that the global options set."""
     from ttsctl.cache.eviction import CacheLimits
 
