@@ -81,6 +81,12 @@ def test_a_hanging_engine_is_killed_at_the_deadline(faulty: Voice) -> None:
     supervisor.close()
 
 
+def test_an_engine_that_never_stops_is_stopped(supervisor: Supervisor, faulty: Voice) -> None:
+    with pytest.raises(EngineError, match="does not stop"):
+        speak(supervisor, faulty, "!endless")
+    assert speak(supervisor, faulty, "hello").frames > 0
+
+
 def test_the_deadline_does_not_run_while_the_listener_is_slow(tone: Voice) -> None:
     supervisor = Supervisor(deadline_s=lambda _: 0.4)
     long = Utterance(("one ", "two ", "three "), tone, "und")

@@ -5,7 +5,8 @@ entry can be checked against the request that it claims to answer. A sine of 10 
 follows: duration grows with the text, as speech does.
 
 The voice `tone:faulty` also obeys words in the text, so that tests can break an engine on purpose:
-`!segv` `!abort` `!exit` `!hang` `!raise` `!empty` `!partial` `!stdout` `!slow=MS` `!leak=MB`.
+`!segv` `!abort` `!exit` `!hang` `!endless` `!raise` `!empty` `!partial` `!stdout` `!slow=MS`
+`!leak=MB`.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ class ToneEngine:
         yield Clip(request_digest(utterance), SAMPLE_RATE)
         for clause in utterance.clauses:
             yield Clip(_sine(len(clause) * CHARACTER_S / utterance.speed), SAMPLE_RATE)
+        while utterance.voice.name == "faulty" and "!endless" in utterance.text:
+            yield Clip(_sine(10.0), SAMPLE_RATE)
         if utterance.voice.name == "faulty" and "!partial" in utterance.text:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -16,13 +16,23 @@ FIRST_BACK_OFF_S = 0.1
 MAX_BACK_OFF_S = 30.0
 MIN_DEADLINE_S = 30.0
 DEADLINE_FACTOR = 20  # times the length of the audio that the text is expected to make
+LONGEST_S_PER_CHARACTER = 10.0
 SECONDS_PER_CHARACTER = 0.08  # generous: ordinary English speech takes about 0.065
 
 
 def deadline_s(utterance: Utterance) -> float:
-    """Return how long an engine may take over `utterance`, and how long its sound may be, in s."""
+    """Return how many seconds an engine may take over `utterance` before it counts as hung."""
     expected_s = len(utterance.text) * SECONDS_PER_CHARACTER / utterance.speed
     return max(MIN_DEADLINE_S, DEADLINE_FACTOR * expected_s)
+
+
+def longest_sound_s(utterance: Utterance) -> float:
+    """Return how many seconds of sound `utterance` may make before its engine counts as stuck.
+
+    A sign that a voice cannot read is spelled out by its code point, which takes up to 6 s.
+    """
+    characters = len(utterance.text)
+    return max(MIN_DEADLINE_S, characters * LONGEST_S_PER_CHARACTER) / utterance.speed
 
 
 class Supervisor:
@@ -51,9 +61,9 @@ class Supervisor:
         slot = self._slot(utterance.voice.engine)
         with slot.lock:
             worker = slot.running(self._start_worker, self._sleep)
-            limit_s = self._deadline_s(utterance)
+            limit_s = longest_sound_s(utterance)
             heard_s = 0.0
-            with closing(worker.stream(utterance, limit_s)) as clips:
+            with closing(worker.stream(utterance, self._deadline_s(utterance))) as clips:
                 for clip in clips:
                     heard_s += clip.duration_s
                     if heard_s > limit_s:
