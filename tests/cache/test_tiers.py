@@ -25,8 +25,8 @@ from tests.cache.remembered import (
 from ttsctl.cache.eviction import CacheLimits
 from ttsctl.cache.key import utterance_key
 from ttsctl.cache.off import NullCache
-from ttsctl.cache.stats import VoiceStats
-from ttsctl.cache.tiers import Cache, Removed
+from ttsctl.cache.stats import Removed, VoiceStats
+from ttsctl.cache.tiers import Cache
 from ttsctl.speech import Utterance, Voice
 
 HOUR_S = 3600.0

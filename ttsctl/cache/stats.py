@@ -10,6 +10,14 @@ from ttsctl.cache.eviction import CacheLimits, Entry
 
 
 @dataclass(frozen=True)
+class Removed:
+    """How much was deleted from disk."""
+
+    entries: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class VoiceStats:
     """The share of one voice."""
 

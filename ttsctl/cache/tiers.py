@@ -24,7 +24,7 @@ from ttsctl.cache.folder import LOCKS, disk_space
 from ttsctl.cache.key import require_key
 from ttsctl.cache.memory import MemoryTier
 from ttsctl.cache.record import Metadata, Record
-from ttsctl.cache.stats import CacheStats, summarise
+from ttsctl.cache.stats import CacheStats, Removed, summarise
 from ttsctl.cache.usage import Tier, Usage
 from ttsctl.cache.writer import Writer
 
@@ -39,14 +39,6 @@ class Hit:
 
     record: Record
     tier: Tier
-
-
-@dataclass(frozen=True)
-class Removed:
-    """How much was deleted from disk."""
-
-    entries: int
-    bytes: int
 
 
 class Cache:

@@ -13,7 +13,8 @@ from ttsctl.cli.request import MIB, cache_folder_of, cache_limits, encoding_for,
 from ttsctl.errors import ExitCode, InvalidRequestError, OutputError
 
 if TYPE_CHECKING:
-    from ttsctl.cache.tiers import Cache, Removed
+    from ttsctl.cache.stats import Removed
+    from ttsctl.cache.tiers import Cache
 
 app = typer.Typer(help="The remembered sounds: look at them, keep them in order.")
 

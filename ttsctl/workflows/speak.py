@@ -19,6 +19,7 @@ from ttsctl.cache.off import NullCache
 from ttsctl.cache.record import Metadata, Record
 from ttsctl.cache.tiers import Cache, Hit
 from ttsctl.errors import EngineError
+from ttsctl.metrics import timed
 from ttsctl.speech import Clip, Synthesizer, Utterance, Voice, join, silence
 from ttsctl.text.safe import NORMALISER_VERSION
 from ttsctl.workflows.plan import PlannedUtterance
@@ -79,6 +80,10 @@ class SpeechLog:
         facts = hit.record.metadata
         self.sample_rate = facts.sample_rate
         self.frames = round(facts.duration_s * facts.sample_rate)
+
+    def synthesized(self, seconds: float) -> None:
+        """Add time that the engine took."""
+        self.synthesis_s += seconds
 
     def read(self, planned: PlannedUtterance) -> None:
         """Count the text of an utterance."""
@@ -163,14 +168,12 @@ class Speaker:
     def _utterance(self, utterance: Utterance, log: SpeechLog) -> Iterator[Clip]:
         key = utterance_key(utterance, NORMALISER_VERSION)
         if hit := self.look_up(key):
-            log.results.add(hit.tier)
-            yield read_wav(hit.record.payload)
+            yield _replayed(hit, log)
             return
         with self.cache.single_flight(key, SINGLE_FLIGHT_WAIT_S):
             # Whoever held the key until now may just have cached what we want.
             if self.knows(key) and (hit := self.look_up(key)):
-                log.results.add(hit.tier)
-                yield read_wav(hit.record.payload)
+                yield _replayed(hit, log)
                 return
             log.results.add("miss")
             yield from self._synthesize(utterance, key, log)
@@ -178,15 +181,11 @@ class Speaker:
     def _synthesize(self, utterance: Utterance, key: str, log: SpeechLog) -> Iterator[Clip]:
         asked_at = self._clock()
         self.synthesizer.load(utterance.voice)
-        resumed_at = self._clock()
-        log.load_s += resumed_at - asked_at
+        log.load_s += self._clock() - asked_at
         heard = []
-        for clip in self.synthesizer.stream(utterance):
-            log.synthesis_s += self._clock() - resumed_at
+        for clip in timed(self.synthesizer.stream(utterance), log.synthesized, self._clock):
             heard.append(clip)
             yield clip
-            resumed_at = self._clock()
-        log.synthesis_s += self._clock() - resumed_at
         self._remember(utterance, key, heard)
 
     def _remember(self, utterance: Utterance, key: str, heard: list[Clip]) -> None:
@@ -198,6 +197,11 @@ class Speaker:
             payload = encode_whole(whole, Encoding("wav"))
             record = remembered("master", utterance.voice, utterance.text, facts, payload)
             self.cache.put(key, record)
+
+
+def _replayed(hit: Hit, log: SpeechLog) -> Clip:
+    log.results.add(hit.tier)
+    return read_wav(hit.record.payload)
 
 
 @dataclass(frozen=True)
