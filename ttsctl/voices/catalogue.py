@@ -79,12 +79,12 @@ def _automatic(language: str | None) -> Voice:
     """Choose the best installed voice: today espeak-ng has one for every language."""
     package = _espeak_package()
     if language is None or _covers(language, DEFAULT_ESPEAK):
-        return Voice("espeak", DEFAULT_ESPEAK, DEFAULT_ESPEAK, espeak.fingerprint(package))
+        return _espeak_voice(package, DEFAULT_ESPEAK)
     known = espeak.languages(package)
     wanted = language
     while wanted:
-        if name := _serving(known, partial(_covers, wanted)):
-            return _espeak(name)
+        if tag := _serving(known, partial(_covers, wanted)):
+            return _espeak_voice(package, tag)
         # RFC 4647, section 3.4: de-AT is served by de, zh-Hans-CN by zh.
         wanted = wanted.replace("_", "-").rpartition("-")[0]
     names = [entry.name for entry in known]
@@ -132,7 +132,11 @@ def _espeak(name: str) -> Voice:
         raise InvalidVoiceError(
             f"variant '{variant}' of voice '{tag}' not found{nearest(variant, colours)}"
         )
-    return Voice("espeak", f"{tag}{plus}{variant}", tag, espeak.fingerprint(package))
+    return _espeak_voice(package, tag, plus + variant)
+
+
+def _espeak_voice(package: Path, tag: str, variant: str = "") -> Voice:
+    return Voice("espeak", f"{tag}{variant}", tag, espeak.fingerprint(package))
 
 
 def _tone(name: str) -> Voice:
