@@ -27,6 +27,7 @@ else:
 
 PREFIX = "TTSCTL_"
 CONFIG_VARIABLE = "TTSCTL_CONFIG"
+VOICES_VARIABLE = "TTSCTL_VOICES_DIR"  # not an option: workers must find the voices too
 
 _SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|CREDENTIAL", re.IGNORECASE)
 
@@ -80,7 +81,7 @@ def look_around(config_file: Path | None, environ: Mapping[str, str] | None = No
     environment = {
         name.removeprefix(PREFIX).lower().replace("_", "-"): Setting(value, name)
         for name, value in environ.items()
-        if name.startswith(PREFIX) and name != CONFIG_VARIABLE and value
+        if name.startswith(PREFIX) and name not in (CONFIG_VARIABLE, VOICES_VARIABLE) and value
     }
     return Surroundings(environment, _read_config(path, is_named=bool(named)), path)
 
@@ -88,6 +89,13 @@ def look_around(config_file: Path | None, environ: Mapping[str, str] | None = No
 def cache_folder() -> Path:
     """Return the user's cache folder for ttsctl; it need not exist."""
     return platformdirs.user_cache_path("ttsctl")
+
+
+def voices_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the folder of the installed voices; it need not exist."""
+    environ = os.environ if environ is None else environ
+    named = environ.get(VOICES_VARIABLE)
+    return Path(named) if named else platformdirs.user_data_path("ttsctl") / "voices"
 
 
 def worker_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -33,6 +33,9 @@ class Voice:
     fingerprint: str
     """Versions of engine and phonemiser and digest of the model: what makes old audio stale."""
 
+    model: str = ""
+    """Folder of the model's files; empty where the engine brings its own."""
+
     @property
     def id(self) -> str:
         """The voice as the user writes it: "espeak:en-us"."""
