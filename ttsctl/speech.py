@@ -75,6 +75,9 @@ class Clip:
 
     sample_rate: int
 
+    dropped: int = 0
+    """Phonemes of the text up to here that the voice has no sound for, and that were left out."""
+
     @property
     def frames(self) -> int:
         """Number of samples."""
@@ -124,7 +127,8 @@ def join(clips: list[Clip]) -> Clip:
     sample_rate = clips[0].sample_rate
     if any(clip.sample_rate != sample_rate for clip in clips):
         raise ValueError("clips of different sample rates cannot be joined")
-    return Clip(b"".join(clip.pcm for clip in clips), sample_rate)
+    pcm = b"".join(clip.pcm for clip in clips)
+    return Clip(pcm, sample_rate, sum(clip.dropped for clip in clips))
 
 
 def silence(duration_s: float, sample_rate: int) -> Clip:

@@ -63,6 +63,9 @@ def root(
         int | None,
         typer.Option("--cache-entries", metavar="N", min=1, help="Keep at most N entries."),
     ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Use no network, not even for `voices get`.")
+    ] = False,
     version: Annotated[
         bool,
         typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version."),

@@ -11,6 +11,8 @@ from ttsctl.speech import ENGINE_GROUP
 
 BUILT_IN = {
     "espeak": "ttsctl.engines.espeak:EspeakEngine",
+    "kokoro": "ttsctl.engines.kokoro.engine:KokoroEngine",
+    "piper": "ttsctl.engines.piper.engine:PiperEngine",
     "tone": "ttsctl.engines.tone:ToneEngine",
 }
 

@@ -1,22 +1,32 @@
-"""From what the user calls a voice to the voice: "auto", "en-us", "espeak:en-us+f3"."""
+"""From what the user calls a voice to the voice: "auto", "en-us", "piper:en_US-lessac-medium"."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+import contextlib
+from dataclasses import dataclass
 from pathlib import Path
 
-from ttsctl.errors import InvalidRequestError, InvalidVoiceError, NotInstalledError, nearest
+from ttsctl.errors import (
+    InvalidRequestError,
+    InvalidVoiceError,
+    NotInstalledError,
+    TtsctlError,
+    nearest,
+)
+from ttsctl.settings import voices_folder
 from ttsctl.speech import ENGINE_GROUP, Voice
-from ttsctl.voices import espeak
+from ttsctl.voices import embedded, espeak, known, kokoro, piper
+from ttsctl.voices.embedded import covers
 
 AUTO = "auto"
-OUR_ENGINES = ("espeak", "tone")
-DEFAULT_ESPEAK = "en-us"
+NEURAL_ENGINES = ("kokoro", "piper")
+OUR_ENGINES = (*NEURAL_ENGINES, "espeak", "tone")  # the best first
 UNDETERMINED = "und"  # BCP 47: the language of a voice that speaks any, or does not say
 
+_INSTALLED = {"kokoro": kokoro.installed, "piper": piper.installed}
+_VOICE = {"kokoro": kokoro.voice, "piper": piper.voice}
 _TONE_NAMES = ("sine", "faulty")
+_DEFAULT_LANGUAGE = "en"
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,7 @@ class CatalogueEntry:
 
 def installed() -> list[CatalogueEntry]:
     """Return the voices of the engines that ship with ttsctl, best engine first."""
-    return [*_espeak_entries(), *_tone_entries()]
+    return [*_neural_entries(), *_espeak_entries(), *_tone_entries()]
 
 
 def engines() -> list[str]:
@@ -40,26 +50,27 @@ def engines() -> list[str]:
 
 def espeak_variants() -> list[str]:
     """Return what may follow the name of an espeak voice and a plus sign."""
-    return espeak.variants(_espeak_package())
+    return espeak.variants(embedded.package_folder())
 
 
 def resolve(name: str, language: str | None = None) -> Voice:
     """Return the voice that `name` stands for, spoken in `language` where that is given.
 
     Args:
-        name: "auto", "engine:name", or the bare name of an espeak voice. The tone engine, which is
-            for tests, is named in full.
+        name: "auto", "engine:name", or the bare name of a voice. The tone engine, which is for
+            tests, is named in full.
         language: BCP 47 tag, or None for the voice's own.
 
     Raises:
         InvalidVoiceError: There is no such voice; the message has the nearest names.
+        ModelNotFoundError: The voice is known, but not installed, or was altered since.
         InvalidRequestError: The voice does not speak `language`.
         NotInstalledError: The engine is not installed.
     """
     if name == AUTO:
         return _automatic(language)
     engine, colon, rest = name.partition(":")
-    voice = _of_engine(engine, rest) if colon else _espeak(name)
+    voice = _of_engine(engine, rest) if colon else _bare(name)
     if not speaks(voice, language):
         raise InvalidRequestError(
             f"voice '{voice.id}' speaks {voice.language}, not {language};"
@@ -68,43 +79,92 @@ def resolve(name: str, language: str | None = None) -> Voice:
     return voice
 
 
+def alternatives(voice: Voice, language: str) -> list[Voice]:
+    """Return what may speak `language` where `voice` fails: a voice each of the lesser engines.
+
+    Best first; empty for the tone engine, whose failures are what tests ask for. Never raises.
+    """
+    if voice.engine == "tone":
+        return []
+    place = OUR_ENGINES.index(voice.engine) + 1 if voice.engine in OUR_ENGINES else 1
+    return [
+        found
+        for engine in OUR_ENGINES[place:-1]
+        if (found := _of_engine_serving(engine, language)) is not None
+    ]
+
+
 def speaks(voice: Voice, language: str | None) -> bool:
     """Whether `voice` speaks `language`, a variety of it, or what it is a variety of."""
-    if language is None or voice.language == UNDETERMINED:
-        return True
-    return _covers(language, voice.language) or _covers(voice.language, language)
+    return is_spoken(voice.language, language)
+
+
+def is_spoken(tag: str, language: str | None) -> bool:
+    """Whether a voice of the language `tag` speaks `language`; None is any."""
+    return language is None or tag == UNDETERMINED or covers(language, tag) or covers(tag, language)
 
 
 def _automatic(language: str | None) -> Voice:
-    """Choose the best installed voice: today espeak-ng has one for every language."""
-    package = _espeak_package()
-    if language is None or _covers(language, DEFAULT_ESPEAK):
-        return _espeak_voice(package, DEFAULT_ESPEAK)
-    known = espeak.languages(package)
-    wanted = language
-    while wanted:
-        if tag := _serving(known, partial(_covers, wanted)):
-            return _espeak_voice(package, tag)
-        # RFC 4647, section 3.4: de-AT is served by de, zh-Hans-CN by zh.
-        wanted = wanted.replace("_", "-").rpartition("-")[0]
-    names = [entry.name for entry in known]
+    """Choose the best installed voice; English where nobody names a language and there is one."""
+    if language is None:
+        return _default()
+    for wanted in _widening(language):
+        for engine in OUR_ENGINES[:-1]:
+            if found := _serving(engine, wanted):
+                return found
+    names = [voice.name for voice, _ in embedded.voices()]
     raise InvalidVoiceError(f"no voice speaks '{language}'{nearest(language, names)}")
 
 
-def _serving(known: list[espeak.Language], is_meant: Callable[[str], bool]) -> str | None:
-    """Return the voice that serves a tag that is meant: plainest tag, then best priority."""
-    served = [
-        (len(tag), priority, entry.name)
-        for entry in known
-        for tag, priority in entry.priorities
-        if is_meant(tag)
-    ]
-    return min(served)[-1] if served else None
+def _default() -> Voice:
+    root = voices_folder()
+    for engine in NEURAL_ENGINES:
+        if found := _serving(engine, _DEFAULT_LANGUAGE):
+            return found
+    for engine in NEURAL_ENGINES:
+        if items := _INSTALLED[engine](root):
+            return _VOICE[engine](root, items[0].name)
+    return embedded.voice(embedded.DEFAULT)
+
+
+def _of_engine_serving(engine: str, language: str) -> Voice | None:
+    with contextlib.suppress(TtsctlError):
+        for wanted in _widening(language):
+            if found := _serving(engine, wanted):
+                return found
+    return None
+
+
+def _serving(engine: str, language: str) -> Voice | None:
+    """Return the best voice of the engine that speaks `language`, or None."""
+    if engine == "espeak":
+        return embedded.serving(language)
+    root = voices_folder()
+    name = _best(engine, root, language)
+    return _VOICE[engine](root, name) if name else None
+
+
+def _best(engine: str, root: Path, language: str) -> str | None:
+    """Return the best installed voice of a neural engine that speaks `language`, or None.
+
+    Of the varieties of a language the one that is its espeak-ng default comes first: en-us of en.
+    """
+    able = [item for item in _INSTALLED[engine](root) if is_spoken(item.language, language)]
+    able.sort(key=lambda item: item.language != embedded.DEFAULT)  # keeps the order otherwise
+    return able[0].name if able else None
+
+
+def _widening(language: str) -> list[str]:
+    """Return the tag and what it is a variety of: de-AT, de (RFC 4647, section 3.4)."""
+    subtags = language.replace("_", "-").split("-")
+    return ["-".join(subtags[:count]) for count in range(len(subtags), 0, -1)]
 
 
 def _of_engine(engine: str, name: str) -> Voice:
+    if engine in _VOICE:
+        return _VOICE[engine](voices_folder(), name)
     if engine == "espeak":
-        return _espeak(name)
+        return embedded.voice(name)
     if engine == "tone":
         return _tone(name)
     distribution = _entry_points().get(engine)
@@ -117,26 +177,23 @@ def _of_engine(engine: str, name: str) -> Voice:
     return Voice(engine, name, UNDETERMINED, distribution)
 
 
-def _espeak(name: str) -> Voice:
-    wanted, plus, variant = name.partition("+")
-    package = _espeak_package()
-    known = espeak.languages(package)
-    tags = {entry.name.lower(): entry.name for entry in known}
-    # As with espeak-ng's own -v, "fr" will do for "fr-fr".
-    tag = tags.get(wanted.lower()) or _serving(known, lambda tag: tag.lower() == wanted.lower())
-    if tag is None:
+def _bare(name: str) -> Voice:
+    """Return the voice of that name, whichever engine has it; the store keeps them unique."""
+    root = voices_folder()
+    first = name.partition("+")[0].partition("*")[0].strip()
+    if kokoro.find(root, first) or known.kokoro_named(first):
+        return kokoro.voice(root, name)
+    if piper.find(root, name) or known.piper_named(name.partition("#")[0]):
+        return piper.voice(root, name)
+    try:
+        return embedded.voice(name)
+    except InvalidVoiceError as error:
+        near = nearest(name, [*known.piper_voices(), *known.kokoro_voices()])
+        if not near:
+            raise
         raise InvalidVoiceError(
-            f"voice '{name}' not found{nearest(wanted, tags)}; see `ttsctl voices list`"
-        )
-    if plus and variant not in (colours := espeak.variants(package)):
-        raise InvalidVoiceError(
-            f"variant '{variant}' of voice '{tag}' not found{nearest(variant, colours)}"
-        )
-    return _espeak_voice(package, tag, plus + variant)
-
-
-def _espeak_voice(package: Path, tag: str, variant: str = "") -> Voice:
-    return Voice("espeak", f"{tag}{variant}", tag, espeak.fingerprint(package))
+            f"voice '{name}' not found{near}; see `ttsctl voices list --all`"
+        ) from error
 
 
 def _tone(name: str) -> Voice:
@@ -145,37 +202,22 @@ def _tone(name: str) -> Voice:
     return Voice("tone", name, UNDETERMINED, "tone 1")
 
 
-def _covers(wanted: str, tag: str) -> bool:
-    """Whether `tag` is `wanted` or a variety of it, as en-us is of en."""
-    return f"{_plain(tag)}-".startswith(f"{_plain(wanted)}-")
-
-
-def _plain(tag: str) -> str:
-    return tag.lower().replace("_", "-")
+def _neural_entries() -> list[CatalogueEntry]:
+    root = voices_folder()
+    found: list[Voice] = []
+    if shared := kokoro.model(root):
+        found += (kokoro.single(item, shared) for item in kokoro.installed(root))
+    with contextlib.suppress(NotInstalledError):  # voices that nothing here can phonemise for
+        found += [piper.described(item) for item in piper.installed(root)]
+    return [CatalogueEntry(voice, known.title_of(voice.language)) for voice in found]
 
 
 def _espeak_entries() -> list[CatalogueEntry]:
-    package = espeak.package_folder()
-    if package is None:
-        return []
-    template = Voice("espeak", "", "", espeak.fingerprint(package))
-    return [
-        CatalogueEntry(replace(template, name=entry.name, language=entry.name), entry.title)
-        for entry in espeak.languages(package)
-    ]
+    return [CatalogueEntry(voice, title) for voice, title in embedded.voices()]
 
 
 def _tone_entries() -> list[CatalogueEntry]:
     return [CatalogueEntry(_tone(name), "test tone") for name in _TONE_NAMES]
-
-
-def _espeak_package() -> Path:
-    package = espeak.package_folder()
-    if package is None:
-        raise NotInstalledError(
-            "the embedded voice is not installed; run: pip install espeakng-loader"
-        )
-    return package
 
 
 def _entry_points() -> dict[str, str]:

@@ -116,7 +116,8 @@ def utterance_of(header: dict[str, Any]) -> Utterance:
 
 def audio_reply(clip: Clip) -> Frame:
     """Carry a stretch of sound."""
-    return Frame({"event": "audio", "sample_rate": clip.sample_rate}, clip.pcm)
+    header = {"event": "audio", "sample_rate": clip.sample_rate, "dropped": clip.dropped}
+    return Frame(header, clip.pcm)
 
 
 def done_reply(voices: list[Voice] | None = None) -> Frame:
@@ -133,9 +134,11 @@ def clip_of(frame: Frame) -> Clip:
     """Return the sound that an audio reply carries.
 
     Raises:
-        ProtocolError: The samples or their rate make no sense.
+        ProtocolError: The samples, their rate or the count of what was dropped make no sense.
     """
-    sample_rate = frame.header.get("sample_rate")
-    if not isinstance(sample_rate, int) or sample_rate <= 0 or len(frame.payload) % 2:
+    sample_rate, dropped = frame.header.get("sample_rate"), frame.header.get("dropped")
+    if not isinstance(sample_rate, int) or not isinstance(dropped, int):
+        raise ProtocolError("an audio frame lacks its numbers")
+    if sample_rate <= 0 or dropped < 0 or len(frame.payload) % 2:
         raise ProtocolError("an audio frame makes no sense")
-    return Clip(frame.payload, sample_rate)
+    return Clip(frame.payload, sample_rate, dropped)

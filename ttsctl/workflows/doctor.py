@@ -12,7 +12,7 @@ from pathlib import Path
 from ttsctl.audio.opus import load_library
 from ttsctl.audio.play import has_output_device
 from ttsctl.errors import TtsctlError
-from ttsctl.speech import Utterance
+from ttsctl.speech import Utterance, Voice
 from ttsctl.voices import catalogue
 from ttsctl.workers.supervisor import Supervisor
 from ttsctl.workflows.pool import default_jobs
@@ -48,18 +48,38 @@ def examine(cache_folder: Path, config_file: Path) -> Iterator[Finding]:
 
 def _engine(engine: str) -> Finding:
     """Have the engine say one word, where it has a voice that can be named without asking it."""
+    if engine in catalogue.NEURAL_ENGINES:
+        return _neural(engine)
     names = {"espeak": "espeak:en-us", "tone": "tone:sine"}
+    remedy = f"reinstall the package of engine '{engine}'"
     try:
+        if engine in names:
+            return _speaks(engine, catalogue.resolve(names[engine]), 0)
         with closing(Supervisor()) as supervisor:
-            if engine not in names:
-                count = len(supervisor.voices(engine))
-                return Finding(engine, True, f"{count} voices")
-            voice = catalogue.resolve(names[engine])
-            clips = list(supervisor.stream(Utterance(("Hello",), voice, voice.language)))
+            return Finding(engine, True, f"{len(supervisor.voices(engine))} voices")
     except TtsctlError as error:
-        return Finding(engine, False, error.message, f"reinstall the package of engine '{engine}'")
+        return Finding(engine, False, error.message, remedy)
+
+
+def _neural(engine: str) -> Finding:
+    """Have the best installed voice speak; an engine without voices is no fault."""
+    example = "kokoro" if engine == "kokoro" else "en_US-lessac-medium"
+    get = f"ttsctl voices get {example}"
+    ids = [entry.voice.id for entry in catalogue.installed() if entry.voice.engine == engine]
+    if not ids:
+        return Finding(engine, None, "no voice is installed", get)
+    try:
+        return _speaks(engine, catalogue.resolve(ids[0]), len(ids))
+    except TtsctlError as error:
+        return Finding(engine, False, error.message, f"ttsctl voices show {ids[0]}")
+
+
+def _speaks(engine: str, voice: Voice, count: int) -> Finding:
+    with closing(Supervisor()) as supervisor:
+        clips = list(supervisor.stream(Utterance(("Hello",), voice, voice.language)))
     duration_s = sum(clip.duration_s for clip in clips)
-    return Finding(engine, duration_s > 0, f"{voice.id} says 'Hello' in {duration_s:.2f} s")
+    detail = f"{voice.id} says 'Hello' in {duration_s:.2f} s"
+    return Finding(engine, duration_s > 0, f"{count} voices; {detail}" if count else detail)
 
 
 def _opus() -> Finding:

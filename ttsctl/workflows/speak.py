@@ -95,6 +95,7 @@ class SpeechLog:
         if self.first_audio_at is None and clip.pcm:
             self.first_audio_at = self.clock()
         self.frames += clip.frames
+        self.dropped += clip.dropped
         self.sample_rate = clip.sample_rate
 
 

@@ -1,0 +1,1 @@
+"""Piper voices on onnxruntime: sound before the sentence is finished, at its own loudness."""

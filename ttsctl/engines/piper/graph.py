@@ -1,0 +1,234 @@
+"""Cuts the graph of a Piper voice into three: encoder, flow and decoder.
+
+A Piper voice is a VITS model (Kim, Kong and Son 2021, arXiv:2106.06103) in one ONNX graph. Text and
+durations have to be known whole; what follows them is convolutions over frames, whose every output
+depends on a few frames around it. So flow and decoder can be run window by window, with that many
+frames of context on either side, and yield the very samples that one run yields.
+
+The cuts are found by what the graph does, not by what its nodes are called: the decoder is what
+follows the last convolution before the first transposed one; the flow is what lies between the
+point where noise is added to the frames and the decoder. Whether the parts equal the whole is
+checked by numbers, not assumed (see `ttsctl.engines.piper.prepare`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import onnx
+from onnx import TensorProto, helper
+
+_SHAPE_ONLY = ("Unsqueeze", "Squeeze", "Reshape", "Identity", "Flatten")
+
+
+class UncuttableError(ValueError):
+    """The graph is not built as the graphs of Piper voices are."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of the graph, as a model of its own."""
+
+    model: onnx.ModelProto
+
+    inputs: tuple[str, ...]
+    """The first is the tensor whose last axis is frames; empty for the encoder."""
+
+    outputs: tuple[str, ...]
+
+    context_frames: int
+    """How far to either side an output depends on its input."""
+
+    hop: int
+    """Outputs for each input frame: 1 for the flow, samples a frame for the decoder."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The whole graph in three pieces."""
+
+    encoder: Part
+    flow: Part
+    decoder: Part
+
+
+def cut(model: onnx.ModelProto) -> Parts:
+    """Cut a Piper voice into its parts.
+
+    Raises:
+        UncuttableError: No such structure is found.
+    """
+    graph = _Graph(model)
+    noise = graph.last("RandomNormalLike", "RandomNormal")
+    latent = graph.sum_after(noise.output[0])
+    below = graph.downstream(latent)
+    spectrum = graph.before_first_upsampling(below)
+    sound = graph.before_reshaping(model.graph.output[0].name)
+    flow = graph.part(latent, spectrum)
+    decoder = graph.part(spectrum, sound)
+    ends = dict.fromkeys([*flow.inputs, *decoder.inputs])
+    del ends[spectrum]
+    if any(name in below for name in ends if name != latent):
+        raise UncuttableError("flow and decoder share more than one tensor")
+    inputs = [entry.name for entry in model.graph.input]
+    return Parts(Part(graph.extract(inputs, ends), (), tuple(ends), 0, 1), flow, decoder)
+
+
+class _Graph:
+    """Who makes and who uses which tensor."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.model = model
+        self.nodes: list[onnx.NodeProto] = list(model.graph.node)
+        self.maker: dict[str, onnx.NodeProto] = {
+            name: node for node in self.nodes for name in node.output
+        }
+        self.weights = {weight.name: weight for weight in model.graph.initializer}
+        inputs = {entry.name for entry in model.graph.input} - set(self.weights)
+        self.dynamic = inputs | self.downstream(*inputs)
+
+    def downstream(self, *names: str) -> set[str]:
+        """Return the tensors that depend on any of `names`; nodes are in topological order."""
+        found = set(names)
+        for node in self.nodes:
+            if not found.isdisjoint(node.input):
+                found.update(node.output)
+        return found - set(names)
+
+    def last(self, *kinds: str) -> onnx.NodeProto:
+        for node in reversed(self.nodes):
+            if node.op_type in kinds:
+                return node
+        raise UncuttableError(f"the graph has no {' or '.join(kinds)}")
+
+    def sum_after(self, name: str) -> str:
+        """Return the first sum that `name` flows into: mean + noise * deviation * scale."""
+        for node in self.nodes:
+            if name in node.input and node.op_type in ("Mul", "Cast"):
+                name = node.output[0]
+            elif name in node.input and node.op_type == "Add":
+                return str(node.output[0])
+        raise UncuttableError("the noise is added to nothing")
+
+    def before_first_upsampling(self, below: set[str]) -> str:
+        """Return the input of the last convolution before the first transposed one."""
+        for node in self.nodes:
+            if node.op_type == "ConvTranspose" and node.output[0] in below:
+                return self._before_convolution(node.input[0], below)
+        raise UncuttableError("the graph has no ConvTranspose")
+
+    def _before_convolution(self, name: str, below: set[str]) -> str:
+        node = self.maker[name]
+        if node.op_type == "Conv":
+            return str(node.input[0])
+        # Of a sum with the speaker's colour, which is the same in all frames, only one side counts.
+        candidates = [source for source in node.input if source in below]
+        if len(candidates) != 1:
+            raise UncuttableError("no single path from the first ConvTranspose to a Conv")
+        return self._before_convolution(candidates[0], below)
+
+    def before_reshaping(self, name: str) -> str:
+        """Return the tensor that `name` is, under other axes."""
+        while (node := self.maker[name]).op_type in _SHAPE_ONLY:
+            name = node.input[0]
+        return name
+
+    def part(self, start: str, end: str) -> Part:
+        """Return what leads from `start` to `end`, with all else that it needs as inputs."""
+        after, before = self.downstream(start), self._upstream(end, start)
+        inside = [node for node in self.nodes if node.output[0] in after & before]
+        made = {name for node in inside for name in node.output}
+        needed = dict.fromkeys(name for node in inside for name in node.input)
+        sides = [name for name in needed if name in self.dynamic and name not in made]
+        inputs = [start, *(name for name in sides if name != start)]
+        context_frames, hop = self._reach(inside, start, end)
+        return Part(self.extract(inputs, [end]), tuple(inputs), (end,), context_frames, hop)
+
+    def _upstream(self, end: str, start: str) -> set[str]:
+        found, pending = {end}, [end]
+        while pending:
+            node = self.maker.get(pending.pop())
+            for name in node.input if node else ():
+                if name not in found and name != start:
+                    found.add(name)
+                    pending.append(name)
+        return found
+
+    def _reach(self, inside: list[onnx.NodeProto], start: str, end: str) -> tuple[int, int]:
+        """Return the frames of context that `end` needs, and its samples a frame."""
+        reach: dict[str, float] = {start: 0.0}
+        rate = {start: 1}
+        for node in inside:
+            sources = [name for name in node.input if name in reach]
+            widest = max(sources, key=lambda name: reach[name])
+            stride = self._stride(node)
+            own = self._samples_of_context(node) / rate[widest]
+            for name in node.output:
+                reach[name] = reach[widest] + own
+                rate[name] = rate[widest] * stride
+        return math.ceil(reach[end]), rate[end]
+
+    def _stride(self, node: onnx.NodeProto) -> int:
+        strides = list(_attributes(node).get("strides", [1]))
+        if node.op_type == "Conv" and strides != [1]:
+            raise UncuttableError("a convolution skips frames")
+        return strides[0] if node.op_type == "ConvTranspose" else 1
+
+    def _samples_of_context(self, node: onnx.NodeProto) -> int:
+        """Return how far a node looks to either side, in samples of its own input."""
+        if node.op_type not in ("Conv", "ConvTranspose"):
+            return 0
+        attributes = _attributes(node)
+        dilation = attributes.get("dilations", [1])[0]
+        if "kernel_shape" not in attributes:
+            raise UncuttableError("a convolution does not state its kernel")
+        span = dilation * (attributes["kernel_shape"][0] - 1)
+        if node.op_type == "ConvTranspose":
+            return math.ceil(span / self._stride(node))
+        pads = attributes.get("pads", [0, 0])
+        return max(pads[0], span - pads[0])
+
+    def extract(self, inputs: Iterable[str], outputs: Iterable[str]) -> onnx.ModelProto:
+        """Return the model that computes `outputs` from `inputs`."""
+        return extract(self.model, list(inputs), list(outputs))
+
+
+def extract(model: onnx.ModelProto, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
+    """Return the part of `model` that computes `outputs` from `inputs`, which may be inner tensors.
+
+    Unlike `onnx.utils.extract_model` it needs no shapes, which exported voices do not state.
+    """
+    maker = {name: index for index, node in enumerate(model.graph.node) for name in node.output}
+    needed: set[int] = set()
+    pending = [name for name in outputs if name not in inputs]
+    while pending:
+        index = maker.get(pending.pop())
+        if index is not None and index not in needed:
+            needed.add(index)
+            pending += [name for name in model.graph.node[index].input if name not in inputs]
+    nodes = [model.graph.node[index] for index in sorted(needed)]
+    used = {name for node in nodes for name in node.input}
+    declared = {entry.name: entry for entry in model.graph.input}
+    graph = helper.make_graph(
+        nodes,
+        model.graph.name,
+        [declared.get(name) or _floats(name) for name in inputs],
+        [_floats(name) for name in outputs],
+        [weight for weight in model.graph.initializer if weight.name in used],
+    )
+    return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
+
+
+def _floats(name: str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+
+
+def _attributes(node: onnx.NodeProto) -> dict[str, list[int]]:
+    return {entry.name: list(entry.ints) for entry in node.attribute if entry.ints}
+
+
+def convolutions(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """Yield the convolutions of a model, transposed ones too."""
+    return (node for node in model.graph.node if node.op_type in ("Conv", "ConvTranspose"))

@@ -1,0 +1,146 @@
+"""Makes the graphs that a Piper voice is run from, once for a model, a processor and a release.
+
+Runs in a process of its own, in the background of the first use, and takes some seconds:
+
+    python -m ttsctl.engines.piper.prepare MODEL FOLDER
+
+The parts are compared with the whole by numbers. Where they differ, or where the graph is not cut,
+the folder says so, and the whole graph is used.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from ttsctl.engines.piper.graph import Part, Parts, UncuttableError, cut
+from ttsctl.engines.piper.model import MANIFEST, open_prepared
+from ttsctl.engines.piper.planar import planar
+from ttsctl.engines.piper.windows import StagedModel, Tensors, WholeModel
+from ttsctl.engines.sessions import open_session, save_prepared
+from ttsctl.errors import BusyError
+from ttsctl.files import locked
+
+TOLERANCE = 1e-5  # of samples in [-1, 1]; a third of the step of 16-bit sound
+_TEST_IDS = 200
+
+
+def prepare(model: Path, folder: Path) -> None:
+    """Write what `ttsctl.engines.piper.model` runs into `folder`, which appears once complete.
+
+    Returns at once where another process is at it, or has been.
+
+    Raises:
+        ModelNotFoundError: The file is no model that can be run.
+        OSError: The folder cannot be written.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(folder.parent / f".{folder.name}.lock", "preparation of a voice"):
+            if not folder.exists():
+                _make(model, folder)
+    except BusyError:
+        return
+
+
+def _make(model: Path, folder: Path) -> None:
+    for leftover in folder.parent.glob(f".{folder.name}.*.part"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    try:
+        _write(model, draft)
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    _remove_older(folder)
+
+
+def _remove_older(folder: Path) -> None:
+    """Remove what was made of the same model for another release or processor."""
+    stem = folder.name.rpartition("-")[0]
+    for other in folder.parent.glob(f"{stem}-*"):
+        if other != folder and other.name.rpartition("-")[0] == stem:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _write(model: Path, draft: Path) -> None:
+    try:
+        parts = cut(onnx.load(model))
+    except UncuttableError as error:
+        _write_whole(model, draft, str(error))
+        return
+    _write_parts(parts, draft)
+    difference = _difference(model, open_prepared(draft))
+    if not difference <= TOLERANCE:
+        _write_whole(model, draft, f"its parts differ from the whole by {difference:.1e}")
+
+
+def _write_whole(model: Path, draft: Path, warning: str) -> None:
+    save_prepared(model, draft / "whole.onnx")
+    _write_manifest(draft, {"whole": True, "warning": warning})
+
+
+def _write_parts(parts: Parts, draft: Path) -> None:
+    save_prepared(parts.encoder.model.SerializeToString(), draft / "encoder.onnx")
+    save_prepared(parts.flow.model.SerializeToString(), draft / "flow.onnx")
+    decoder = planar(parts.decoder) or parts.decoder.model
+    save_prepared(decoder.SerializeToString(), draft / "decoder.onnx")
+    stages = {"flow": _facts(parts.flow), "decoder": _facts(parts.decoder)}
+    _write_manifest(draft, {"whole": False, "encoder": parts.encoder.outputs, **stages})
+
+
+def _facts(part: Part) -> dict[str, Any]:
+    return {
+        "inputs": part.inputs,
+        "output": part.outputs[0],
+        "context_frames": part.context_frames,
+        "hop": part.hop,
+    }
+
+
+def _write_manifest(draft: Path, manifest: dict[str, Any]) -> None:
+    (draft / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+
+
+def _difference(model: Path, parts: StagedModel | WholeModel) -> float:
+    """Return the largest difference of a sample; infinite where the lengths differ."""
+    session = open_session(model)
+    whole = WholeModel(session)
+    largest = 0.0
+    for feed in _test_feeds({entry.name for entry in session.get_inputs()}):
+        one = np.concatenate(list(whole.stream(feed)))
+        other = np.concatenate(list(parts.stream(feed)))
+        if one.shape != other.shape:
+            return float("inf")
+        largest = max(largest, float(np.abs(one - other).max()))
+    return largest
+
+
+def _test_feeds(inputs: set[str]) -> Iterator[Tensors]:
+    """Yield a sentence of many windows, and one of hardly a frame, both without noise."""
+    for n_ids, length_scale in ((_TEST_IDS, 2.0), (3, 0.1)):
+        # Every voice has these ids: the first dozens are punctuation and letters.
+        ids: NDArray[np.int64] = (np.arange(n_ids) * 7 % 40)[None]
+        feed: dict[str, NDArray[Any]] = {
+            "input": ids,
+            "input_lengths": np.array([n_ids]),
+            "scales": np.array([0.0, length_scale, 0.0], np.float32),
+        }
+        if "sid" in inputs:
+            feed["sid"] = np.array([0])
+        yield feed
+
+
+if __name__ == "__main__":
+    os.nice(10)  # whoever started it is speaking meanwhile
+    prepare(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,127 @@
+"""Runs flow and decoder window by window: the samples of one run, the first of them early.
+
+The first window is short, so that sound begins soon; the next ones double, since every window
+computes its context anew. They stop growing where the tensors no longer fit the processor's cache,
+which also bounds the memory that a sentence of any length takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+FIRST_FRAMES = 16  # 0.19 s of sound at 22,050 Hz
+LAST_FRAMES = 128
+FLOW_FRAMES = 256
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+class Session(Protocol):
+    """What is used of an onnxruntime session."""
+
+    def run(
+        self, outputs: list[str] | None, feed: Tensors, run_options: Any = None
+    ) -> list[NDArray[Any]]:
+        """Return the outputs for `feed`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a voice that can be run on any stretch of frames."""
+
+    session: Session
+
+    inputs: tuple[str, ...]
+    """The first is cut into windows; so is every other whose last axis is as long."""
+
+    output: str
+
+    context_frames: int
+    """How far to either side an output depends on the input."""
+
+    hop: int
+    """Outputs for each frame."""
+
+    def run(
+        self, tensors: Tensors, start: int, end: int, run_options: Any = None
+    ) -> NDArray[np.float32]:
+        """Return the outputs of the frames from `start` to `end`; the last axis is time.
+
+        They are the same, but for rounding, whatever stretch is asked for.
+        """
+        total = tensors[self.inputs[0]].shape[-1]
+        left = max(0, start - self.context_frames)
+        right = min(total, end + self.context_frames)
+        feed = {
+            name: tensor[..., left:right] if tensor.shape[-1] == total else tensor
+            for name, tensor in ((name, tensors[name]) for name in self.inputs)
+        }
+        # Contiguous: onnxruntime would copy anyway, but slower.
+        feed = {name: np.ascontiguousarray(tensor) for name, tensor in feed.items()}
+        output: NDArray[np.float32] = self.session.run([self.output], feed, run_options)[0]
+        return output[..., (start - left) * self.hop : (end - left) * self.hop]
+
+
+@dataclass(frozen=True)
+class StagedModel:
+    """A voice in three stages."""
+
+    encoder: Session
+    encoder_outputs: tuple[str, ...]
+    flow: Stage
+    decoder: Stage
+
+    last_run: Any = None
+    """Options for the last run of a sentence, which can give memory back."""
+
+    def stream(self, feed: Tensors) -> Iterator[NDArray[np.float32]]:
+        """Yield the sound of a sentence in order: float32, one axis, in [-1, 1].
+
+        Args:
+            feed: The inputs of a Piper voice by name: "input" int64 (1, ids), "input_lengths"
+                int64 (1,), "scales" float32 (3,): noise, length, noise of the width; and "sid"
+                int64 (1,) where there are several speakers.
+        """
+        names = list(self.encoder_outputs)
+        tensors = dict(zip(names, self.encoder.run(names, feed), strict=True))
+        total = tensors[self.flow.inputs[0]].shape[-1]
+        spectrum = self.decoder.inputs[0]
+        ready = 0
+        for start, end in windows(total):
+            needed = min(total, end + self.decoder.context_frames)
+            if needed > ready:
+                stop = needed if ready == 0 else min(total, max(needed, ready + FLOW_FRAMES))
+                made = self.flow.run(tensors, ready, stop)
+                if ready == 0:
+                    tensors[spectrum] = np.zeros((*made.shape[:-1], total), made.dtype)
+                tensors[spectrum][..., ready:stop] = made
+                ready = stop
+            options = self.last_run if end == total else None
+            yield self.decoder.run(tensors, start, end, options).ravel()
+
+
+@dataclass(frozen=True)
+class WholeModel:
+    """A voice in one graph, whose sound comes all at once."""
+
+    session: Session
+
+    def stream(self, feed: Tensors) -> Iterator[NDArray[np.float32]]:
+        """Yield the sound of a sentence in one piece; see `StagedModel.stream`."""
+        yield self.session.run(None, feed)[0].ravel()
+
+
+def windows(total: int) -> Iterator[tuple[int, int]]:
+    """Yield the stretches of frames, from 0 to `total`, that are decoded one after another."""
+    start, length = 0, FIRST_FRAMES
+    while start < total:
+        # What would be a short last window is taken along: its context costs as much as it does.
+        end = total if start + length * 5 // 4 >= total else start + length
+        yield start, end
+        start, length = end, min(2 * length, LAST_FRAMES)
