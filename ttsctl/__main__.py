@@ -22,16 +22,23 @@ def main() -> NoReturn:
     _open_standard_streams()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # they are for developers, of libraries for the most part
+    worker = None
     try:
         # Imported here so that Ctrl-C during the imports ends like any other Ctrl-C.
+        from ttsctl.cli.head_start import start_worker
+
+        worker = start_worker(sys.argv[1:])
         from ttsctl.cli.app import app
 
-        app(prog_name="ttsctl")
+        app(prog_name="ttsctl", obj=worker)
         code: object = 0
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
     except SystemExit as stop:
         code = stop.code
+    finally:
+        if worker is not None:
+            worker.kill()
     if isinstance(code, int) and code in _DEATHS:
         signal.signal(_DEATHS[code], signal.SIG_DFL)
         os.kill(os.getpid(), _DEATHS[code])

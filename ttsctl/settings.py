@@ -29,6 +29,14 @@ PREFIX = "TTSCTL_"
 CONFIG_VARIABLE = "TTSCTL_CONFIG"
 VOICES_VARIABLE = "TTSCTL_VOICES_DIR"  # not an option: workers must find the voices too
 
+# onnxruntime 1.31 sends usage data to its maker, and writes an identifier into the user's cache
+# folder, unless told otherwise; huggingface_hub fetches what its callers do not find.
+_PRIVATE = {
+    "ORT_DISABLE_TELEMETRY": "1",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
+
 _SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|CREDENTIAL", re.IGNORECASE)
 
 
@@ -99,9 +107,13 @@ def voices_folder(environ: Mapping[str, str] | None = None) -> Path:
 
 
 def worker_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment for a worker: the user's, without secrets that engines do not need."""
+    """Return the environment for a worker: the user's, without what engines have no business with.
+
+    That is secrets, which they do not need, and the network, which their libraries do not need.
+    """
     environ = os.environ if environ is None else environ
-    return {name: value for name, value in environ.items() if not _SECRET.search(name)}
+    kept = {name: value for name, value in environ.items() if not _SECRET.search(name)}
+    return kept | _PRIVATE
 
 
 def _read_config(path: Path, *, is_named: bool) -> dict[str, Setting]:

@@ -7,6 +7,7 @@ load than many a sentence takes to speak, and a WAV file needs none of them.
 from __future__ import annotations
 
 import importlib
+import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
@@ -49,6 +50,14 @@ def encode(clips: Iterable[Clip], encoding: Encoding) -> Generator[bytes, None, 
         stream = _load("ttsctl.audio.resample:resample")(stream, sample_rate)
     encoder: Encoder = _load(_ENCODERS[encoding.format])
     yield from encoder(stream, encoding)
+
+
+def at_rate(first: Clip, rest: Iterable[Clip], sample_rate: int) -> Iterator[Clip]:
+    """Yield the sound of `first` and of `rest`, which share a sample rate, at another one."""
+    resample = _load("ttsctl.audio.resample:resample")
+    stream = stream_of(itertools.chain([first], rest))
+    for block in resample(stream, sample_rate).blocks:
+        yield Clip(block, sample_rate)
 
 
 def encode_whole(clip: Clip, encoding: Encoding) -> bytes:

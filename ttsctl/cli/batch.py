@@ -43,6 +43,8 @@ def batch(
     lang: options.Language = None,
     speed: options.Speed = 1.0,
     sentence_silence: options.SentenceSilence = None,
+    option: options.EngineOptions = None,
+    no_fallback: options.NoFallback = False,
     no_cache: options.NoCache = False,
     refresh: options.Refresh = False,
     json: options.Json = False,
@@ -64,13 +66,15 @@ def batch(
     request = BatchRequest(
         lines=_read_lines(input_file),
         folder=output_dir or _folder_for(input_file),
-        manner=manner_for(voice, lang, speed, sentence_silence),
+        manner=manner_for(voice, lang, speed, sentence_silence, option),
         encoding=encoding_for(None, format, sample_rate, bitrate),
         template=check_template(name),
         is_anew=force or refresh,
         may_replace=force,
     )
-    config = speaker_config(context, no_cache=no_cache, refresh=refresh)
+    config = speaker_config(
+        context, no_cache=no_cache, refresh=refresh, has_fallback=not no_fallback
+    )
     journal = Journal(request.folder)
     plan = plan_batch(request, journal)
     if dry_run:

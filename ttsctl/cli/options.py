@@ -45,6 +45,13 @@ NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor writ
 Refresh = Annotated[
     bool, typer.Option("--refresh", help="Synthesize anew, and replace what is cached.")
 ]
+NoFallback = Annotated[
+    bool, typer.Option("--no-fallback", help="Fail where the voice does; let no other step in.")
+]
+EngineOptions = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="NAME=VALUE", help="For the engine; may be given repeatedly."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Jobs = Annotated[
     int | None,

@@ -27,6 +27,7 @@ def prewarm(
     ] = ["auto"],  # noqa: B006 - Typer reads the default and never changes it
     lang: options.Language = None,
     speed: options.Speed = 1.0,
+    option: options.EngineOptions = None,
     format: options.Format = None,
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", metavar="N", min=1, max=256, help="Worker processes.")
@@ -41,7 +42,7 @@ def prewarm(
     from ttsctl.workflows import prewarm as workflow
 
     encoding = encoding_for(None, format, None, None)
-    manners = [manner_for(name, lang, speed, None) for name in voice]
+    manners = [manner_for(name, lang, speed, None, option) for name in voice]
     texts = [
         text
         for file in files or [shipped_phrases()]

@@ -35,14 +35,36 @@ _TEXT_SUFFIXES = (
 
 
 def manner_for(
-    voice: str, language: str | None, speed: float, sentence_silence_s: float | None
+    voice: str,
+    language: str | None,
+    speed: float,
+    sentence_silence_s: float | None = None,
+    engine_options: list[str] | None = None,
 ) -> Manner:
     """Return the checked manner in which the user wants to be spoken to."""
     from ttsctl.voices.catalogue import resolve
     from ttsctl.workflows.plan import Manner, check_manner
 
     chosen = resolve(voice, language)
-    return check_manner(Manner(chosen, language or chosen.language, speed, sentence_silence_s))
+    return check_manner(
+        Manner(
+            chosen,
+            language or chosen.language,
+            speed,
+            sentence_silence_s,
+            options=_pairs(engine_options or []),
+        )
+    )
+
+
+def _pairs(engine_options: list[str]) -> tuple[tuple[str, str], ...]:
+    pairs = {}
+    for text in engine_options:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise InvalidRequestError(f"option '{text}' is not of the form NAME=VALUE")
+        pairs[name] = value
+    return tuple(sorted(pairs.items()))
 
 
 def encoding_for(
@@ -54,13 +76,19 @@ def encoding_for(
 
 
 def speaker_config(
-    context: typer.Context, *, no_cache: bool = False, refresh: bool = False
+    context: typer.Context,
+    *,
+    no_cache: bool = False,
+    refresh: bool = False,
+    has_fallback: bool = False,
 ) -> SpeakerConfig:
     """Return what the global options say about the cache, for whoever makes a speaker."""
     from ttsctl.workflows.assembly import SpeakerConfig
 
     folder = None if no_cache else cache_folder_of(context)
-    return SpeakerConfig(folder, cache_limits(context), is_refreshing=refresh)
+    return SpeakerConfig(
+        folder, cache_limits(context), is_refreshing=refresh, has_fallback=has_fallback
+    )
 
 
 def cache_folder_of(context: typer.Context) -> Path:

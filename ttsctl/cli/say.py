@@ -44,6 +44,8 @@ def say(
         bool | None, typer.Option("--play/--no-play", help="Play it, also beside --output.")
     ] = None,
     sentence_silence: options.SentenceSilence = None,
+    option: options.EngineOptions = None,
+    no_fallback: options.NoFallback = False,
     no_cache: options.NoCache = False,
     refresh: options.Refresh = False,
     json: options.Json = False,
@@ -60,11 +62,13 @@ def say(
         format = None  # the suffix of a file decides before any setting does
     target = _choose(output_file, play, format, is_json=json)
     encoding = encoding_for(target.file, format, sample_rate, bitrate)
-    manner = manner_for(voice, lang, speed, sentence_silence)
+    manner = manner_for(voice, lang, speed, sentence_silence, option)
     pieces, is_arriving = text_pieces(text, file)
     request = SayRequest(pieces, is_arriving, manner, encoding, target.file, target.is_played)
-    config = speaker_config(context, no_cache=no_cache, refresh=refresh)
-    with closing(make_speaker(config)) as speaker:
+    config = speaker_config(
+        context, no_cache=no_cache, refresh=refresh, has_fallback=not no_fallback
+    )
+    with closing(make_speaker(config, context.obj)) as speaker:
         report = speak(speaker, request, write=output.write_audio, play=_play)
     if json:
         output.result(report.fields(), is_json=True)

@@ -7,6 +7,7 @@ requests, so that it sees a cancel, or the end of the parent, while the engine i
 from __future__ import annotations
 
 import faulthandler
+import logging
 import os
 import queue
 import sys
@@ -32,6 +33,7 @@ def main(engine_name: str) -> None:
     except BaseException as error:
         channel.send(_failure(error))
         return
+    logging.getLogger("ttsctl").addHandler(_WarningHandler(channel))
     channel.send(messages.done_reply())
     for request in channel.requests():
         _answer(engine, request, channel)
@@ -47,12 +49,24 @@ def _claim_pipes() -> tuple[int, int]:
     return requests, replies
 
 
+class _WarningHandler(logging.Handler):
+    """Passes warnings on to the parent, who can show them."""
+
+    def __init__(self, channel: _Channel) -> None:
+        super().__init__(logging.WARNING)
+        self._channel = channel
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._channel.send(messages.warning_reply(record.getMessage()))
+
+
 class _Channel:
     """The two pipes to the parent."""
 
     def __init__(self, requests: int, replies: int) -> None:
         self._requests = requests
         self._replies = replies
+        self._sending = threading.Lock()  # an engine may warn from a thread of its own
         self._queue: queue.SimpleQueue[Frame] = queue.SimpleQueue()
         self.cancelled = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
@@ -66,8 +80,9 @@ class _Channel:
     def send(self, frame: Frame) -> None:
         data = memoryview(messages.encode(frame))
         try:
-            while data:
-                data = data[os.write(self._replies, data) :]
+            with self._sending:
+                while data:
+                    data = data[os.write(self._replies, data) :]
         except BrokenPipeError:
             os._exit(0)  # nobody is listening
 

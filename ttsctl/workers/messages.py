@@ -130,6 +130,11 @@ def failed_reply(code: str, message: str) -> Frame:
     return Frame({"event": "failed", "code": code, "message": message})
 
 
+def warning_reply(message: str) -> Frame:
+    """Tell the user something in the middle of an answer."""
+    return Frame({"event": "warning", "message": message})
+
+
 def clip_of(frame: Frame) -> Clip:
     """Return the sound that an audio reply carries.
 

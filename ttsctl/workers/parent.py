@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import select
 import signal
@@ -29,6 +30,7 @@ START_TIMEOUT_S = 30.0
 LOAD_TIMEOUT_S = 120.0
 CANCEL_TIMEOUT_S = 1.0  # a worker that has not let go by then is killed
 _EXCERPT_CHARS = 40
+_logger = logging.getLogger(__name__)
 _LOG_TAIL_BYTES = 4_000
 
 # The worker gets its parent's module path as an argument and runs isolated (-I), so that a file in
@@ -50,7 +52,7 @@ class Worker:
     """
 
     def __init__(self, engine: str) -> None:
-        self._engine = engine
+        self.engine = engine
         try:
             # A file rather than a pipe: nobody has to drain it, and its end explains a crash.
             self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `kill`
@@ -60,6 +62,7 @@ class Worker:
         self._decoder = FrameDecoder()
         self._frames: list[Frame] = []
         self._is_ready = False
+        self._loading: Voice | None = None  # asked for, and not answered yet
         self._in_hand = "starting"
 
     @property
@@ -81,27 +84,42 @@ class Worker:
             DeadlineError: It took over 30 s.
         """
         if not self._is_ready:
-            self._in_hand = f"starting engine '{self._engine}'"
+            self._in_hand = f"starting engine '{self.engine}'"
             self._finish(time.monotonic() + START_TIMEOUT_S)
             self._is_ready = True
+
+    def begin_load(self, voice: Voice) -> None:
+        """Have `voice` made ready while the caller does something else; `load` waits for it."""
+        self._send(messages.load_request(voice))
+        self._loading = voice
 
     def load(self, voice: Voice) -> None:
         """Make `voice` ready to speak at once."""
         self.wait_ready()
-        self._in_hand = f"loading voice '{voice.id}'"
-        self._send(messages.load_request(voice))
-        self._finish(time.monotonic() + LOAD_TIMEOUT_S)
+        if self._loading not in (None, voice):
+            with contextlib.suppress(TtsctlError):  # whoever wanted that voice does not any more
+                self._end_loading()
+        if self._loading is None:
+            self.begin_load(voice)
+        self._end_loading()
+
+    def _end_loading(self) -> None:
+        voice, self._loading = self._loading, None
+        if voice is not None:
+            self._in_hand = f"loading voice '{voice.id}'"
+            self._finish(time.monotonic() + LOAD_TIMEOUT_S)
 
     def voices(self) -> list[Voice]:
         """Return the voices that the engine reports."""
         self.wait_ready()
+        self._end_loading()
         self._in_hand = "listing its voices"
         self._send(messages.voices_request())
         done = self._finish(time.monotonic() + START_TIMEOUT_S)
         try:
             return [Voice(**fields) for fields in done.header["voices"]]
         except (KeyError, TypeError) as error:
-            raise EngineError(f"engine '{self._engine}' reports no usable voices") from error
+            raise EngineError(f"engine '{self.engine}' reports no usable voices") from error
 
     def stream(self, utterance: Utterance, deadline_s: float) -> Generator[Clip, None, None]:
         """Yield the sound of `utterance`; a consumer that stops early cancels the rest.
@@ -111,6 +129,7 @@ class Worker:
             DeadlineError: No end within `deadline_s` of working time; the worker was killed.
         """
         self.wait_ready()
+        self._end_loading()
         self._in_hand = f"speaking '{_excerpt(utterance.text)}'"
         self._send(messages.speak_request(utterance))
         is_answered = False
@@ -157,14 +176,14 @@ class Worker:
             raise error_from(str(header.get("code")), str(header.get("message")))
         if header.get("event") != "done":
             self.kill()
-            raise EngineError(f"engine '{self._engine}' sent an unknown reply")
+            raise EngineError(f"engine '{self.engine}' sent an unknown reply")
 
     def _clip(self, frame: Frame) -> Clip:
         try:
             return messages.clip_of(frame)
         except ProtocolError as error:
             self.kill()
-            raise EngineError(f"engine '{self._engine}': {error}") from error
+            raise EngineError(f"engine '{self.engine}': {error}") from error
 
     def _receive(self, deadline: float) -> Frame:
         while not self._frames:
@@ -172,10 +191,10 @@ class Worker:
             if not data:
                 raise self._died()
             try:
-                self._frames.extend(self._decoder.feed(data))
+                self._frames.extend(filter(_is_answer, self._decoder.feed(data)))
             except ProtocolError as error:
                 self.kill()
-                raise EngineError(f"engine '{self._engine}': {error}") from error
+                raise EngineError(f"engine '{self.engine}': {error}") from error
         return self._frames.pop(0)
 
     def _read(self, deadline: float) -> bytes:
@@ -185,7 +204,7 @@ class Worker:
         poller.register(descriptor, select.POLLIN)
         if not poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
             self.kill()
-            raise DeadlineError(f"engine '{self._engine}' took too long {self._in_hand}")
+            raise DeadlineError(f"engine '{self.engine}' took too long {self._in_hand}")
         return os.read(descriptor, 1 << 18)
 
     def _cancel(self) -> None:
@@ -202,7 +221,7 @@ class Worker:
         last_words = self._last_words()
         self.kill()
         return EngineCrashError(
-            f"engine '{self._engine}' {how} while {self._in_hand}"
+            f"engine '{self.engine}' {how} while {self._in_hand}"
             + (f" ({last_words})" if last_words else "")
         )
 
@@ -226,6 +245,14 @@ def _start(engine: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
         bufsize=0,
         start_new_session=True,  # Ctrl-C in the terminal is for the parent, which then decides
     )
+
+
+def _is_answer(frame: Frame) -> bool:
+    """Pass a warning on to the user; everything else answers a request."""
+    if frame.header.get("event") != "warning":
+        return True
+    _logger.warning("%s", frame.header.get("message"))
+    return False
 
 
 def _how(return_code: int) -> str:

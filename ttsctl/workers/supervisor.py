@@ -41,12 +41,16 @@ class Supervisor:
     After a death the next start waits 0.1 s, doubling with each further death up to 30 s; an
     answered request sets it back. Safe to use from several threads: one request at a time enters an
     engine, the others wait; so a thread must finish or close a stream before it asks again.
+
+    Args:
+        started: A worker that runs already.
     """
 
     def __init__(
         self,
         *,
         start_worker: Callable[[str], Worker] = Worker,
+        started: Worker | None = None,
         deadline_s: Callable[[Utterance], float] = deadline_s,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -55,6 +59,8 @@ class Supervisor:
         self._sleep = sleep
         self._slots: dict[str, _Slot] = {}
         self._slots_lock = threading.Lock()
+        if started is not None:
+            self._slot(started.engine).worker = started
 
     def stream(self, utterance: Utterance) -> Iterator[Clip]:
         """Yield the sound of `utterance` from its engine's worker."""

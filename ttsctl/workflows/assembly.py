@@ -8,6 +8,8 @@ from pathlib import Path
 from ttsctl.cache.eviction import CacheLimits
 from ttsctl.cache.off import NullCache
 from ttsctl.cache.tiers import Cache
+from ttsctl.voices.catalogue import alternatives
+from ttsctl.workers.parent import Worker
 from ttsctl.workers.supervisor import Supervisor
 from ttsctl.workflows.speak import CACHEABLE_CHARS, Speaker
 
@@ -25,15 +27,24 @@ class SpeakerConfig:
     cacheable_chars: int = CACHEABLE_CHARS
     """Longest utterance that is cached, in characters."""
 
+    has_fallback: bool = False
+    """Whether a lesser engine speaks where the one that was asked for fails."""
 
-def make_speaker(config: SpeakerConfig) -> Speaker:
-    """Return a new speaker; the caller closes it."""
+
+def make_speaker(config: SpeakerConfig, started: Worker | None = None) -> Speaker:
+    """Return a new speaker; the caller closes it.
+
+    Args:
+        config: What it is made of.
+        started: A worker that runs already; it is closed with the speaker.
+    """
     cache = (
         NullCache() if config.cache_folder is None else Cache(config.cache_folder, config.limits)
     )
     return Speaker(
-        Supervisor(),
+        Supervisor(started=started),
         cache,
         is_refreshing=config.is_refreshing,
         cacheable_chars=config.cacheable_chars,
+        alternatives=alternatives if config.has_fallback else None,
     )

@@ -35,6 +35,8 @@ class SpeechReport:
     """How a request was answered."""
 
     voice: Voice
+    """The voice that was asked for."""
+
     log: SpeechLog
 
     output: str | None
@@ -44,18 +46,24 @@ class SpeechReport:
     size_bytes: int
     total_s: float
 
+    @property
+    def voice_used(self) -> Voice:
+        """The voice that spoke, at the end at least."""
+        fallback = self.log.chain.fallback
+        return fallback.used if fallback else self.voice
+
     def summary(self) -> str:
         """Return the report in a line, for a person."""
         total_ms = self.total_s * 1000
         source = "synthesized" if self.log.cache == "miss" else f"from {self.log.cache}"
         return (
-            f"{self.output}: {self.log.duration_s:.2f} s of speech, {self.voice.id}, "
+            f"{self.output}: {self.log.duration_s:.2f} s of speech, {self.voice_used.id}, "
             f"{source} in {total_ms:.0f} ms"
         )
 
     def fields(self) -> dict[str, Any]:
         """Return the JSON object of `say --json`."""
-        log, encoding = self.log, self.encoding
+        log, encoding, fallback = self.log, self.encoding, self.log.chain.fallback
         return {
             "ok": True,
             "output": self.output,
@@ -63,9 +71,9 @@ class SpeechReport:
             "sample_rate": encoding.output_rate(log.sample_rate) if encoding else log.sample_rate,
             "duration_s": round(log.duration_s, 4),
             "bytes": self.size_bytes,
-            "engine": self.voice.engine,
-            "voice": self.voice.id,
-            "fallback": None,
+            "engine": self.voice_used.engine,
+            "voice": self.voice_used.id,
+            "fallback": fallback and {"wanted": fallback.wanted.id, "reason": fallback.reason},
             "cache": log.cache,
             "served_by": "process",
             "chars": log.chars,
@@ -155,6 +163,8 @@ def encoded(
     for block in _encode(speaker, utterances, encoding, log):
         blocks.append(block)
         yield block
+    if log.chain.fallback:
+        return  # what another voice said must not be kept under this one's key
     payload = b"".join(blocks)
     facts = SoundFacts(encoding.format, log.sample_rate, log.duration_s)
     speaker.cache.put(key, remembered("encoded", request.voice, text, facts, payload))

@@ -18,10 +18,11 @@ from ttsctl.cache.key import utterance_key
 from ttsctl.cache.off import NullCache
 from ttsctl.cache.record import Metadata, Record
 from ttsctl.cache.tiers import Cache, Hit
-from ttsctl.errors import EngineError
+from ttsctl.errors import DeadlineError, EngineError
 from ttsctl.metrics import timed
 from ttsctl.speech import Clip, Synthesizer, Utterance, Voice, join, silence
 from ttsctl.text.safe import NORMALISER_VERSION
+from ttsctl.workflows.fallback import Alternatives, Chain
 from ttsctl.workflows.plan import PlannedUtterance
 
 CACHEABLE_CHARS = 200
@@ -35,6 +36,7 @@ class SpeechLog:
     """What happened while one request was spoken; filled in as its clips are consumed."""
 
     clock: Callable[[], float] = time.perf_counter
+    chain: Chain = field(default_factory=lambda: Chain(None))
     started_at: float = field(init=False)
     first_audio_at: float | None = None
     chars: int = 0
@@ -107,6 +109,7 @@ class Speaker:
         cache: Where known sound is kept, or `NullCache()`; it is closed with the speaker.
         is_refreshing: Whether to synthesize even what is cached, and cache the new sound.
         cacheable_chars: How long an utterance may be to be cached; longer ones hardly ever return.
+        alternatives: Names the voices that step in where one fails; None for nobody.
     """
 
     def __init__(
@@ -116,17 +119,19 @@ class Speaker:
         *,
         is_refreshing: bool = False,
         cacheable_chars: int = CACHEABLE_CHARS,
+        alternatives: Alternatives | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.synthesizer = synthesizer
         self.cache = cache
         self.is_refreshing = is_refreshing
         self.cacheable_chars = cacheable_chars
+        self._alternatives = alternatives
         self._clock = clock
 
     def start_log(self) -> SpeechLog:
         """Return the log for one request, whose time starts now."""
-        return SpeechLog(self._clock)
+        return SpeechLog(self._clock, Chain(self._alternatives))
 
     def clips(self, utterances: Iterable[PlannedUtterance], log: SpeechLog) -> Iterator[Clip]:
         """Yield the sound of the utterances in order, with their pauses, as it comes into being.
@@ -162,8 +167,12 @@ class Speaker:
     def _placed(self, planned: PlannedUtterance, log: SpeechLog) -> Iterator[Clip]:
         """Name the place in the text where an engine failed."""
         try:
-            yield from self._utterance(planned.utterance, log)
-        except EngineError as error:
+            yield from log.chain.speak(
+                planned.utterance,
+                lambda utterance: self._utterance(utterance, log),
+                log.sample_rate,
+            )
+        except (EngineError, DeadlineError) as error:
             raise type(error)(f"{error.message} (at character {planned.offset:,})") from error
 
     def _utterance(self, utterance: Utterance, log: SpeechLog) -> Iterator[Clip]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ _OPTIONS = {
 }
 
 
+OpenModel = Callable[[Path, str], StagedModel | WholeModel]
+
+
 @dataclass(frozen=True)
 class _Loaded:
     """A voice that is ready to speak."""
@@ -39,9 +43,14 @@ class _Loaded:
 
 
 class PiperEngine:
-    """Speaks Piper voices, one loaded at a time."""
+    """Speaks Piper voices, one loaded at a time.
 
-    def __init__(self) -> None:
+    Args:
+        open_model: Opens the model file of a voice, given its fingerprint too.
+    """
+
+    def __init__(self, open_model: OpenModel = open_model) -> None:
+        self._open_model = open_model
         self._loaded: _Loaded | None = None
 
     def voices(self) -> list[Voice]:
@@ -59,7 +68,7 @@ class PiperEngine:
         name, _, speaker = voice.name.partition("#")
         loaded = self._loaded
         if loaded is None or not _is_same_model(loaded.voice, voice):
-            loaded = self._loaded = _open(voice, name)
+            loaded = self._loaded = _open(voice, name, self._open_model)
         if speaker:
             loaded.config.speaker_id(speaker)
 
@@ -84,8 +93,8 @@ class PiperEngine:
         )
         for phonemes in sentences:
             ids, dropped = loaded.config.ids(phonemes)
-            feed = _feed(loaded, ids, utterance, options)
-            for samples in loaded.model.stream(feed):
+            feed = _feed(loaded, ids, utterance.voice, options)
+            for samples in loaded.model.stream(feed, utterance.speed):
                 yield Clip(_pcm(samples), loaded.config.sample_rate, dropped)
                 dropped = 0
         return_memory()
@@ -99,25 +108,28 @@ def _is_same_model(one: Voice, other: Voice) -> bool:
     )
 
 
-def _open(voice: Voice, name: str) -> _Loaded:
+def _open(voice: Voice, name: str, open_model: OpenModel) -> _Loaded:
     model = Path(voice.model) / f"{name}.onnx"
     if not voice.model or not model.is_file():
         raise ModelNotFoundError(
             f"voice '{voice.id}' is not installed; run: ttsctl voices get {name}"
         )
     config = read_config(model.with_suffix(".onnx.json"))
-    phonemise = phonemiser(config, model.parent)
-    return _Loaded(voice, config, phonemise, open_model(model, voice.fingerprint))
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        opening = pool.submit(open_model, model, voice.fingerprint)
+        phonemise = phonemiser(config, model.parent)
+        phonemise(["a"])  # reads its data files, meanwhile
+        return _Loaded(voice, config, phonemise, opening.result())
 
 
 def _feed(
-    loaded: _Loaded, ids: list[int], utterance: Utterance, options: dict[str, Any]
+    loaded: _Loaded, ids: list[int], voice: Voice, options: dict[str, Any]
 ) -> dict[str, NDArray[Any]]:
     """Return the inputs of the model for one sentence."""
     config = loaded.config
     scales = [
         options.get("noise_scale", config.noise_scale),
-        config.length_scale / utterance.speed,
+        config.length_scale,
         options.get("noise_w_scale", config.noise_w_scale),
     ]
     feed: dict[str, NDArray[Any]] = {
@@ -126,7 +138,7 @@ def _feed(
         "scales": np.array(scales, np.float32),
     }
     if config.n_speakers > 1:
-        feed["sid"] = np.array([_speaker_id(config, utterance.voice, options)])
+        feed["sid"] = np.array([_speaker_id(config, voice, options)])
     return feed
 
 

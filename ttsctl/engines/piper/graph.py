@@ -1,21 +1,22 @@
-"""Cuts the graph of a Piper voice into three: encoder, flow and decoder.
+"""Cuts the graph of a Piper voice into four: encoder, aligner, flow and decoder.
 
-A Piper voice is a VITS model (Kim, Kong and Son 2021, arXiv:2106.06103) in one ONNX graph. Text and
-durations have to be known whole; what follows them is convolutions over frames, whose every output
-depends on a few frames around it. So flow and decoder can be run window by window, with that many
-frames of context on either side, and yield the very samples that one run yields.
+A Piper voice is a VITS model (Kim, Kong and Son 2021, arXiv:2106.06103) in one ONNX graph. The
+encoder reads the text and tells how long each phoneme lasts; the aligner spreads the phonemes over
+as many frames and adds noise. What follows is convolutions over frames, whose every output depends
+on a few frames around it: so flow and decoder can be run window by window, with that many frames of
+context on either side, and yield the very samples that one run yields.
 
-The cuts are found by what the graph does, not by what its nodes are called: the decoder is what
-follows the last convolution before the first transposed one; the flow is what lies between the
-point where noise is added to the frames and the decoder. Whether the parts equal the whole is
-checked by numbers, not assumed (see `ttsctl.engines.piper.prepare`).
+The cuts are found by what the graph does, not by what its nodes are called: durations are what is
+rounded up, latent frames are where noise is added, and the decoder is what follows the last
+convolution before the first transposed one. Whether the parts equal the whole is checked by
+numbers, not assumed (see `ttsctl.engines.piper.prepare`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import onnx
 from onnx import TensorProto, helper
@@ -34,22 +35,27 @@ class Part:
     model: onnx.ModelProto
 
     inputs: tuple[str, ...]
-    """The first is the tensor whose last axis is frames; empty for the encoder."""
+    """The first is the one that the graph was cut at; the encoder's are those of the graph."""
 
     outputs: tuple[str, ...]
 
-    context_frames: int
-    """How far to either side an output depends on its input."""
+    context_frames: int = 0
+    """Of flow and decoder: how far to either side an output depends on the input."""
 
-    hop: int
+    hop: int = 1
     """Outputs for each input frame: 1 for the flow, samples a frame for the decoder."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The whole graph in three pieces."""
+    """The whole graph in four pieces."""
 
     encoder: Part
+    """Its first output is how many frames each phoneme lasts, not rounded yet."""
+
+    aligner: Part
+    """Its first input is the same, rounded; its first output the latent frames."""
+
     flow: Part
     decoder: Part
 
@@ -61,19 +67,21 @@ def cut(model: onnx.ModelProto) -> Parts:
         UncuttableError: No such structure is found.
     """
     graph = _Graph(model)
-    noise = graph.last("RandomNormalLike", "RandomNormal")
-    latent = graph.sum_after(noise.output[0])
-    below = graph.downstream(latent)
-    spectrum = graph.before_first_upsampling(below)
+    rounding = graph.last("Ceil")
+    latent = graph.sum_after(graph.last("RandomNormalLike", "RandomNormal").output[0])
+    spectrum = graph.before_first_upsampling(graph.downstream(latent))
     sound = graph.before_reshaping(model.graph.output[0].name)
-    flow = graph.part(latent, spectrum)
-    decoder = graph.part(spectrum, sound)
-    ends = dict.fromkeys([*flow.inputs, *decoder.inputs])
-    del ends[spectrum]
-    if any(name in below for name in ends if name != latent):
+    flow = graph.windowed_part(latent, spectrum)
+    decoder = graph.windowed_part(spectrum, sound)
+    needed = dict.fromkeys([*flow.inputs, *decoder.inputs])
+    del needed[spectrum]
+    if not graph.downstream(latent).isdisjoint(needed):
         raise UncuttableError("flow and decoder share more than one tensor")
-    inputs = [entry.name for entry in model.graph.input]
-    return Parts(Part(graph.extract(inputs, ends), (), tuple(ends), 0, 1), flow, decoder)
+    timed = graph.downstream(rounding.output[0])
+    aligner = graph.part(rounding.output[0], [name for name in needed if name in timed])
+    ends = dict.fromkeys([rounding.input[0], *aligner.inputs[1:], *needed])
+    outputs = [name for name in ends if name not in timed]
+    return Parts(graph.head(outputs), aligner, flow, decoder)
 
 
 class _Graph:
@@ -135,19 +143,31 @@ class _Graph:
             name = node.input[0]
         return name
 
-    def part(self, start: str, end: str) -> Part:
-        """Return what leads from `start` to `end`, with all else that it needs as inputs."""
-        after, before = self.downstream(start), self._upstream(end, start)
-        inside = [node for node in self.nodes if node.output[0] in after & before]
+    def head(self, outputs: list[str]) -> Part:
+        """Return what leads from the inputs of the graph to `outputs`."""
+        inputs = [entry.name for entry in self.model.graph.input]
+        return Part(extract(self.model, inputs, outputs), tuple(inputs), tuple(outputs))
+
+    def part(self, start: str, ends: list[str]) -> Part:
+        """Return what leads from `start` to `ends`, with all else that it needs as inputs."""
+        inside = self._between(start, ends)
         made = {name for node in inside for name in node.output}
         needed = dict.fromkeys(name for node in inside for name in node.input)
         sides = [name for name in needed if name in self.dynamic and name not in made]
         inputs = [start, *(name for name in sides if name != start)]
-        context_frames, hop = self._reach(inside, start, end)
-        return Part(self.extract(inputs, [end]), tuple(inputs), (end,), context_frames, hop)
+        return Part(extract(self.model, inputs, ends), tuple(inputs), tuple(ends))
 
-    def _upstream(self, end: str, start: str) -> set[str]:
-        found, pending = {end}, [end]
+    def windowed_part(self, start: str, end: str) -> Part:
+        """Return what leads from `start` to `end`, and how far an output looks around."""
+        context_frames, hop = self._reach(self._between(start, [end]), start, end)
+        return replace(self.part(start, [end]), context_frames=context_frames, hop=hop)
+
+    def _between(self, start: str, ends: list[str]) -> list[onnx.NodeProto]:
+        wanted = self.downstream(start) & self._upstream(ends, start)
+        return [node for node in self.nodes if node.output[0] in wanted]
+
+    def _upstream(self, ends: list[str], start: str) -> set[str]:
+        found, pending = set(ends), list(ends)
         while pending:
             node = self.maker.get(pending.pop())
             for name in node.input if node else ():
@@ -189,10 +209,6 @@ class _Graph:
             return math.ceil(span / self._stride(node))
         pads = attributes.get("pads", [0, 0])
         return max(pads[0], span - pads[0])
-
-    def extract(self, inputs: Iterable[str], outputs: Iterable[str]) -> onnx.ModelProto:
-        """Return the model that computes `outputs` from `inputs`."""
-        return extract(self.model, list(inputs), list(outputs))
 
 
 def extract(model: onnx.ModelProto, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:

@@ -6,15 +6,17 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ttsctl.engines.piper.windows import Stage, StagedModel, WholeModel
+from ttsctl.engines.piper.windows import Stage, StagedModel, Step, WholeModel
 from ttsctl.engines.sessions import SHRINK, open_session, prepared_folder
 from ttsctl.errors import ModelNotFoundError
 
 MANIFEST = "prepared.json"
+PARTS = ("encoder", "aligner", "flow", "decoder")
 PREPARATION = "piper 1"  # raise it when what is prepared changes
 
 # As the worker is started: isolated, with its parent's module path as an argument.
@@ -56,13 +58,11 @@ def open_prepared(folder: Path) -> StagedModel | WholeModel:
     if manifest["whole"]:
         _logger.warning("%s is spoken whole, without streaming: %s", folder, manifest["warning"])
         return WholeModel(_open(folder, "whole"))
-    with ThreadPoolExecutor(max_workers=3) as pool:
-        encoder, flow, decoder = pool.map(
-            lambda name: _open(folder, name), ("encoder", "flow", "decoder")
-        )
+    with ThreadPoolExecutor(max_workers=len(PARTS)) as pool:
+        encoder, aligner, flow, decoder = pool.map(lambda name: _open(folder, name), PARTS)
     return StagedModel(
-        encoder,
-        tuple(manifest["encoder"]),
+        _step(encoder, manifest["encoder"]),
+        _step(aligner, manifest["aligner"]),
         _stage(flow, manifest["flow"]),
         _stage(decoder, manifest["decoder"]),
         SHRINK,
@@ -75,17 +75,20 @@ def _open(folder: Path, name: str) -> Any:
     return open_session(folder / f"{name}.onnx", is_prepared=True, keeps_memory=is_windowed)
 
 
+def _step(session: Any, facts: dict[str, Any]) -> Step:
+    return Step(session, tuple(facts["inputs"]), tuple(facts["outputs"]))
+
+
 def _stage(session: Any, facts: dict[str, Any]) -> Stage:
-    return Stage(
-        session, tuple(facts["inputs"]), facts["output"], facts["context_frames"], facts["hop"]
-    )
+    (output,) = facts["outputs"]
+    return Stage(session, tuple(facts["inputs"]), output, facts["context_frames"], facts["hop"])
 
 
 def _prepare_in_background(model: Path, folder: Path) -> None:
     """Start a process that outlives this one, which may end with the sentence in hand."""
     command = [sys.executable, "-I", "-c", _BOOTSTRAP, json.dumps(sys.path)]
     try:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [*command, str(model), str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -94,3 +97,5 @@ def _prepare_in_background(model: Path, folder: Path) -> None:
         )
     except OSError as error:
         _logger.warning("%s cannot be prepared: %s", model, error)
+    else:
+        threading.Thread(target=process.wait, daemon=True).start()  # so that no zombie stays

@@ -24,7 +24,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ttsctl.engines.piper.graph import Part, Parts, UncuttableError, cut
-from ttsctl.engines.piper.model import MANIFEST, open_prepared
+from ttsctl.engines.piper.model import MANIFEST, PARTS, open_prepared
 from ttsctl.engines.piper.planar import planar
 from ttsctl.engines.piper.windows import StagedModel, Tensors, WholeModel
 from ttsctl.engines.sessions import open_session, save_prepared
@@ -91,21 +91,18 @@ def _write_whole(model: Path, draft: Path, warning: str) -> None:
 
 
 def _write_parts(parts: Parts, draft: Path) -> None:
-    save_prepared(parts.encoder.model.SerializeToString(), draft / "encoder.onnx")
-    save_prepared(parts.flow.model.SerializeToString(), draft / "flow.onnx")
-    decoder = planar(parts.decoder) or parts.decoder.model
-    save_prepared(decoder.SerializeToString(), draft / "decoder.onnx")
-    stages = {"flow": _facts(parts.flow), "decoder": _facts(parts.decoder)}
-    _write_manifest(draft, {"whole": False, "encoder": parts.encoder.outputs, **stages})
-
-
-def _facts(part: Part) -> dict[str, Any]:
-    return {
-        "inputs": part.inputs,
-        "output": part.outputs[0],
-        "context_frames": part.context_frames,
-        "hop": part.hop,
-    }
+    facts: dict[str, Any] = {"whole": False}
+    for name in PARTS:
+        part: Part = getattr(parts, name)
+        model = (planar(part) if name == "decoder" else None) or part.model
+        save_prepared(model.SerializeToString(), draft / f"{name}.onnx")
+        facts[name] = {
+            "inputs": part.inputs,
+            "outputs": part.outputs,
+            "context_frames": part.context_frames,
+            "hop": part.hop,
+        }
+    _write_manifest(draft, facts)
 
 
 def _write_manifest(draft: Path, manifest: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Runs flow and decoder window by window: the samples of one run, the first of them early.
+"""Runs a voice in parts, and flow and decoder window by window: the first samples come early.
 
 The first window is short, so that sound begins soon; the next ones double, since every window
 computes its context anew. They stop growing where the tensors no longer fit the processor's cache,
@@ -29,6 +29,20 @@ class Session(Protocol):
     ) -> list[NDArray[Any]]:
         """Return the outputs for `feed`."""
         ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """A part of a voice that is run once a sentence."""
+
+    session: Session
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def run(self, tensors: Tensors) -> dict[str, NDArray[Any]]:
+        """Return the outputs by name."""
+        feed = {name: tensors[name] for name in self.inputs if name in tensors}
+        return dict(zip(self.outputs, self.session.run(list(self.outputs), feed), strict=True))
 
 
 @dataclass(frozen=True)
@@ -70,26 +84,33 @@ class Stage:
 
 @dataclass(frozen=True)
 class StagedModel:
-    """A voice in three stages."""
+    """A voice in four parts."""
 
-    encoder: Session
-    encoder_outputs: tuple[str, ...]
+    encoder: Step
+    """Its first output is how many frames each phoneme lasts, before rounding."""
+
+    aligner: Step
+    """Its first input is the same, rounded up; its first output the latent frames."""
+
     flow: Stage
     decoder: Stage
 
     last_run: Any = None
     """Options for the last run of a sentence, which can give memory back."""
 
-    def stream(self, feed: Tensors) -> Iterator[NDArray[np.float32]]:
+    def stream(self, feed: Tensors, speed: float = 1.0) -> Iterator[NDArray[np.float32]]:
         """Yield the sound of a sentence in order: float32, one axis, in [-1, 1].
 
         Args:
             feed: The inputs of a Piper voice by name: "input" int64 (1, ids), "input_lengths"
                 int64 (1,), "scales" float32 (3,): noise, length, noise of the width; and "sid"
                 int64 (1,) where there are several speakers.
+            speed: How much shorter it is to be, true to half a frame.
         """
-        names = list(self.encoder_outputs)
-        tensors = dict(zip(names, self.encoder.run(names, feed), strict=True))
+        tensors = dict(self.encoder.run(feed))
+        durations = np.ceil(tensors[self.encoder.outputs[0]])
+        tensors[self.aligner.inputs[0]] = at_speed(durations, speed)
+        tensors.update(self.aligner.run(tensors))
         total = tensors[self.flow.inputs[0]].shape[-1]
         spectrum = self.decoder.inputs[0]
         ready = 0
@@ -112,9 +133,25 @@ class WholeModel:
 
     session: Session
 
-    def stream(self, feed: Tensors) -> Iterator[NDArray[np.float32]]:
-        """Yield the sound of a sentence in one piece; see `StagedModel.stream`."""
-        yield self.session.run(None, feed)[0].ravel()
+    def stream(self, feed: Tensors, speed: float = 1.0) -> Iterator[NDArray[np.float32]]:
+        """Yield the sound of a sentence in one piece; see `StagedModel.stream`.
+
+        A phoneme lasts a frame at least, so that high speeds are not quite reached.
+        """
+        length = np.array([1.0, 1.0 / speed, 1.0], np.float32)
+        yield self.session.run(None, {**feed, "scales": feed["scales"] * length})[0].ravel()
+
+
+def at_speed(durations: NDArray[np.float32], speed: float) -> NDArray[np.float32]:
+    """Return durations in whole frames whose sum is that of `durations` divided by `speed`.
+
+    Ends are rounded, not lengths, so that errors do not add up; at high speeds the shortest
+    phonemes may be left without a frame. Shapes (..., phonemes) are kept.
+    """
+    if speed == 1:
+        return durations
+    ends = np.rint(np.cumsum(durations, axis=-1, dtype=np.float64) / speed)
+    return np.diff(ends, axis=-1, prepend=0).astype(durations.dtype)
 
 
 def windows(total: int) -> Iterator[tuple[int, int]]:

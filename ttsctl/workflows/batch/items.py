@@ -69,11 +69,16 @@ class Outcome:
     size_bytes: int = 0
     duration_s: float = 0.0
     cache: str = "miss"
+
+    spoken_by: Voice | None = None
+    """The voice that spoke; None for the one that was asked for."""
+
     error_code: str | None = None
     error: str | None = None
 
     def fields(self) -> dict[str, object]:
         """Return the line for `results.jsonl` and the journal."""
+        voice = self.spoken_by or self.item.voice
         made = self.state in ("done", "cached", "skipped")
         return {
             "id": self.item.id,
@@ -82,8 +87,8 @@ class Outcome:
             "file": self.item.file if made else None,
             "bytes": self.size_bytes,
             "duration_s": round(self.duration_s, 3),
-            "engine": self.item.voice.engine,
-            "voice": self.item.voice.id,
+            "engine": voice.engine,
+            "voice": voice.id,
             "cache": self.cache if made else None,
             "key": self.item.key,
             "error": self.error_code and {"code": self.error_code, "message": self.error},

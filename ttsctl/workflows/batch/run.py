@@ -89,7 +89,14 @@ def make_file(config: SpeakerConfig, task: Task) -> Outcome:
     except TtsctlError as error:
         return Outcome(task.item, "failed", error_code=error.code, error=error.message)
     state: State = "done" if report.log.cache == "miss" else "cached"
-    return Outcome(task.item, state, report.size_bytes, report.log.duration_s, report.log.cache)
+    return Outcome(
+        task.item,
+        state,
+        report.size_bytes,
+        report.log.duration_s,
+        report.log.cache,
+        spoken_by=report.voice_used,
+    )
 
 
 def lost(task: Task) -> Outcome:
