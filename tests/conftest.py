@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+from tests.built import build_piper_models
 from ttsctl.speech import Voice
 from ttsctl.workers.supervisor import Supervisor
+
+# No time limit for an example: on a busy machine it would fail what is right.
+settings.register_profile("ttsctl", deadline=None)
+settings.load_profile("ttsctl")
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +50,11 @@ def _faulty() -> Voice:
 @pytest.fixture(name="english")
 def _english() -> Voice:
     return Voice("espeak", "en-us", "en-us", "test")
+
+
+@pytest.fixture(name="piper_models", scope="session")
+def _piper_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small voice of one speaker and one of three."""
+    folder = tmp_path_factory.mktemp("piper")
+    build_piper_models(folder)
+    return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -212,3 +213,42 @@ def test_a_busy_worker_ends_when_its_parent_is_killed(
     os.kill(orphan_maker.pid, signal.SIGKILL)
     gone, _ = psutil.wait_procs([worker], timeout=10)
     assert gone
+
+
+def test_a_warning_of_an_engine_reaches_the_user_beside_the_sound(
+    supervisor: Supervisor, faulty: Voice, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "ttsctl"):
+        clip = speak(supervisor, faulty, "hello !warn")
+    assert clip.pcm.startswith(request_digest(utterance(faulty, "hello !warn")))
+    assert "told to warn" in caplog.text
+
+
+def test_a_voice_loads_while_nobody_waits(tone: Voice) -> None:
+    worker = Worker("tone")
+    worker.begin_load(tone)
+    worker.load(tone)
+    assert join(list(worker.stream(utterance(tone, "hello"), 10.0))).frames
+    worker.begin_load(tone)
+    assert join(list(worker.stream(utterance(tone, "hello"), 10.0))).frames
+    assert worker.voices()
+    worker.kill()
+
+
+def test_a_voice_that_nobody_wants_any_more_may_fail(tone: Voice) -> None:
+    worker = Worker("tone")
+    worker.begin_load(Voice("tone", "nobody", "und", ""))
+    worker.load(tone)
+    worker.begin_load(Voice("tone", "nobody", "und", ""))
+    with pytest.raises(InvalidVoiceError):
+        worker.load(Voice("tone", "nobody", "und", ""))
+    worker.kill()
+
+
+def test_a_worker_that_runs_already_is_used(tone: Voice) -> None:
+    worker = Worker("tone")
+    supervisor = Supervisor(started=worker)
+    speak(supervisor, tone, "hello")
+    assert supervisor.worker_process_ids() == [worker.process_id]
+    supervisor.close()
+    assert not worker.is_alive

@@ -32,7 +32,7 @@ def start_worker(arguments: Sequence[str]) -> Worker | None:
             voice = str(setting.value)
         if language is None and (setting := surroundings.find(_COMMAND, "lang")):
             language = str(setting.value)
-        chosen = resolve(voice or AUTO, language)
+        chosen = resolve(AUTO if voice is None else voice, language)
         worker = Worker(chosen.engine)
         worker.begin_load(chosen)
     except (TtsctlError, OSError):

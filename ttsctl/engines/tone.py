@@ -5,14 +5,15 @@ entry can be checked against the request that it claims to answer. A sine of 10 
 follows: duration grows with the text, as speech does.
 
 The voice `tone:faulty` also obeys words in the text, so that tests can break an engine on purpose:
-`!segv` `!abort` `!exit` `!hang` `!endless` `!raise` `!empty` `!partial` `!stdout` `!slow=MS`
-`!leak=MB`.
+`!segv` `!abort` `!exit` `!hang` `!endless` `!raise` `!empty` `!partial` `!stdout` `!warn`
+`!slow=MS` `!leak=MB`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import os
 import re
@@ -30,6 +31,7 @@ CHARACTER_S = 0.01
 DIGEST_BYTES = hashlib.sha256().digest_size
 VOICE_NAMES = ("sine", "faulty")
 
+_logger = logging.getLogger(__name__)
 _FREQUENCY_HZ = 400  # 16,000 / 400 is whole, so one period repeats without a seam
 _AMPLITUDE = 8_000
 _FAULT = re.compile(r"!([a-z]+)(?:=(\d+))?")
@@ -116,5 +118,6 @@ _FAULTS: dict[str, Callable[[int], None]] = {
     "hang": lambda _: time.sleep(3600),
     "raise": _raise,
     "stdout": _print_noise,
+    "warn": lambda _: _logger.warning("the tone engine was told to warn"),
     "slow": lambda milliseconds: time.sleep(milliseconds / 1000),
 }

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.engines.conftest import CHOIR, N_SPEAKERS, TINY
+from tests.built import CHOIR, N_SPEAKERS, TINY
 from ttsctl.engines.piper.config import read_config
 from ttsctl.engines.piper.engine import PiperEngine
 from ttsctl.engines.piper.phonemes import blocks, phonemiser, with_blocks

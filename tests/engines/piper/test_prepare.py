@@ -14,7 +14,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from tests.engines.conftest import CHOIR, TINY
+from tests.built import CHOIR, TINY
 from ttsctl.engines.piper.graph import UncuttableError, cut
 from ttsctl.engines.piper.model import MANIFEST, PARTS, open_model, open_prepared
 from ttsctl.engines.piper.planar import planar

@@ -1,0 +1,138 @@
+"""Piper from the command line: installed, default, streamed, replaced where it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.built import CHOIR, TINY
+from tests.cli.conftest import Run
+
+Install = Callable[[str], Path]
+
+
+@pytest.fixture(name="install")
+def _install(run: Run, piper_models: Path, tmp_path: Path) -> Install:
+    """Installs a voice with the command, and returns its folder in the store."""
+
+    def install(name: str) -> Path:
+        answer = run("voices", "add", piper_models / f"{name}.onnx")
+        assert answer.code == 0, answer.stderr
+        return tmp_path / "home" / "data" / "ttsctl" / "voices" / "piper" / name
+
+    return install
+
+
+def test_an_installed_voice_is_the_default(run: Run, install: Install, tmp_path: Path) -> None:
+    assert run("say", "hello", "-o", "a.wav", "--json").json["engine"] == "espeak"
+    install(TINY)
+    report = run("say", "Hello there, world.", "-o", "b.wav", "--json").json
+    assert (report["engine"], report["voice"], report["fallback"]) == (
+        "piper",
+        f"piper:{TINY}",
+        None,
+    )
+    with wave.open(str(tmp_path / "b.wav")) as sound:
+        assert sound.getframerate() == 22_050
+        assert any(sound.readframes(sound.getnframes()))
+    assert run("say", "Hello there, world.", "-o", "c.wav", "--json").json["cache"] == "disk"
+    assert run("say", "Hallo", "-l", "de", "-o", "d.wav", "--json").json["engine"] == "espeak"
+
+
+def test_speakers_and_options(run: Run, install: Install) -> None:
+    install(CHOIR)
+    voices = {f"piper:{CHOIR}", f"piper:{CHOIR}#p2", f"piper:{CHOIR}#1"}
+    for voice in voices:
+        assert run("say", "hello", "-v", voice, "-o", "a.wav", "--json").json["voice"] == voice
+    options = ("--option", "noise_scale=0", "--option", "speaker_id=2")
+    assert run("say", "hello", "-v", CHOIR, *options, "-o", "a.wav").code == 0
+    unknown = run("say", "hello", "-v", f"{CHOIR}#p9", "-o", "b.wav")
+    assert unknown.code == 4
+    assert "p9" in unknown.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [("noise_scale=loud", "a number from 0 to 2"), ("nose=1", "noise"), ("noise_scale", "NAME=")],
+)
+def test_a_wrong_option_is_a_mistake_not_a_reason_to_fall_back(
+    run: Run, install: Install, tmp_path: Path, option: str, said: str
+) -> None:
+    install(TINY)
+    answer = run("say", "hello", "--option", option, "-o", "a.wav")
+    assert answer.code == 2
+    assert said in answer.stderr
+    assert not (tmp_path / "a.wav").exists()
+
+
+def _damage(folder: Path, name: str) -> None:
+    """Replace the model by nonsense of the same size and time, so that only loading it can tell."""
+    model = folder / f"{name}.onnx"
+    state = model.stat()
+    model.write_bytes(b"\0" * state.st_size)
+    os.utime(model, ns=(state.st_atime_ns, state.st_mtime_ns))
+    shutil.rmtree(folder.parents[4] / "cache", ignore_errors=True)
+
+
+def test_where_a_voice_fails_the_next_speaks_loudly(run: Run, install: Install) -> None:
+    _damage(install(TINY), TINY)
+    answer = run("say", "Hello there.", "-o", "a.wav", "--json")
+    assert answer.code == 0
+    assert answer.json["engine"] == "espeak"
+    assert answer.json["fallback"]["wanted"] == f"piper:{TINY}"
+    assert "piper" in answer.stderr
+    assert "espeak:en-us speaks" in answer.stderr
+    again = run("say", "Hello there.", "-o", "a.wav", "--json")
+    assert again.json["fallback"], "what espeak said was taken for piper's"
+    listed = run("cache", "list", "--json").json["entries"]
+    assert {entry["voice"] for entry in listed} == {"espeak:en-us"}
+
+
+def test_without_fallback_the_failure_is_the_answer(
+    run: Run, install: Install, tmp_path: Path
+) -> None:
+    _damage(install(TINY), TINY)
+    answer = run("say", "Hello there.", "-o", "a.wav", "--no-fallback", "--json")
+    assert answer.code == 4
+    assert answer.json["error"]["code"] == "TTS_MODEL_NOT_FOUND"
+    assert not (tmp_path / "a.wav").exists()
+
+
+def test_a_batch_names_the_voice_that_spoke(run: Run, install: Install, tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text("The first line.\nThe second line.\n")
+    _damage(install(TINY), TINY)
+    assert run("batch", "lines.txt", "-j", "1").code == 0
+    results = (tmp_path / "lines" / "results.jsonl").read_text().splitlines()
+    assert [json.loads(line)["engine"] for line in results] == ["espeak", "espeak"]
+    assert run("batch", "lines.txt", "-d", "b", "-j", "1", "--no-fallback").code == 3
+
+
+def test_a_voice_that_is_known_but_not_here_says_how_to_get_it(run: Run) -> None:
+    answer = run("say", "hello", "-v", "piper:en_US-lessac-medium", "-o", "a.wav", "--json")
+    assert answer.code == 4
+    assert answer.json["error"]["code"] == "TTS_MODEL_NOT_FOUND"
+    assert "ttsctl voices get en_US-lessac-medium" in answer.json["error"]["message"]
+
+
+@pytest.mark.slow
+def test_a_batch_in_a_pool(run: Run, install: Install, tmp_path: Path) -> None:
+    install(TINY)
+    (tmp_path / "lines.txt").write_text("".join(f"This is line number {n}.\n" for n in range(12)))
+    report = run("batch", "lines.txt", "-j", "2", "--json").json
+    assert (report["done"], report["total"]) == (12, 12)
+    assert len(list((tmp_path / "lines").glob("*.wav"))) == 12
+
+
+def test_nothing_of_onnxruntimes_is_left_in_the_users_cache(
+    run: Run, install: Install, tmp_path: Path
+) -> None:
+    """It keeps a number for the machine there, and sends usage data, unless told otherwise."""
+    install(TINY)
+    run("say", "Hello.", "-o", "a.wav", "--no-cache")
+    assert {path.name for path in (tmp_path / "home" / "cache").iterdir()} == {"ttsctl"}
