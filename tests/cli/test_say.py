@@ -322,3 +322,20 @@ def test_a_signal_ends_the_command_by_that_signal_and_leaves_nothing(
     assert process.returncode == -number
     assert b"Traceback" not in stderr
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == []
+
+
+TONE = ("-v", "tone:sine")
+
+
+def test_a_stream_is_the_speech_in_pieces(run: Run) -> None:
+    whole = run("say", *TONE, "-o", "-", "--format", "pcm", "Hello there.")
+    streamed = run("say", *TONE, "-o", "-", "--stream", "--format", "pcm", "Hello there.")
+    assert streamed.stdout == whole.stdout != b""
+    wav = run("say", *TONE, "--stream", "Hello there.")
+    assert wav.stdout[:4] == b"RIFF"
+    assert wav.stdout.endswith(whole.stdout)
+
+
+@pytest.mark.parametrize("options", [("-o", "a.wav"), ("--play",), ("-o", "-", "--format", "flac")])
+def test_what_cannot_be_streamed_is_refused(run: Run, options: tuple[str, ...]) -> None:
+    assert run("say", *TONE, "--stream", *options, "Hello.").code == 2

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ttsctl.audio.formats import format_named
+from ttsctl.audio.formats import FORMATS, format_named
 from ttsctl.cli import options, output
 from ttsctl.cli.request import encoding_for, manner_for, speaker_config, text_pieces
 from ttsctl.cli.surroundings import is_typed
@@ -43,6 +43,9 @@ def say(
     play: Annotated[
         bool | None, typer.Option("--play/--no-play", help="Play it, also beside --output.")
     ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Write to stdout while it is being synthesized.")
+    ] = False,
     sentence_silence: options.SentenceSilence = None,
     option: options.EngineOptions = None,
     no_fallback: options.NoFallback = False,
@@ -62,9 +65,13 @@ def say(
         format = None  # the suffix of a file decides before any setting does
     target = _choose(output_file, play, format, is_json=json)
     encoding = encoding_for(target.file, format, sample_rate, bitrate)
+    if stream:
+        _check_streamable(target, encoding.format)
     manner = manner_for(voice, lang, speed, sentence_silence, option)
     pieces, is_arriving = text_pieces(text, file)
-    request = SayRequest(pieces, is_arriving, manner, encoding, target.file, target.is_played)
+    request = SayRequest(
+        pieces, is_arriving, manner, encoding, target.file, target.is_played, stream
+    )
     config = speaker_config(
         context, no_cache=no_cache, refresh=refresh, has_fallback=not no_fallback
     )
@@ -108,6 +115,14 @@ def _choose(
     if sys.stdout.isatty():
         raise InvalidRequestError("audio does not belong on a terminal; name a file, or --play")
     return _Target()
+
+
+def _check_streamable(target: _Target, format: str) -> None:
+    if target != _Target():
+        raise InvalidRequestError("--stream is for audio on stdout; use it with -o -")
+    if not format_named(format).is_streamable:
+        streamable = ", ".join(name for name, entry in FORMATS.items() if entry.is_streamable)
+        raise InvalidRequestError(f"'{format}' cannot be streamed; formats that can: {streamable}")
 
 
 def _at_a_terminal(play: bool | None, format: str) -> _Target:

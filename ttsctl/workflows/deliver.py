@@ -113,6 +113,21 @@ def to_bytes(
     return _report(request, log, "-", encoding, len(data))
 
 
+def to_stream(
+    speaker: Speaker, request: SpeechRequest, encoding: Encoding, write: Callable[[bytes], None]
+) -> SpeechReport:
+    """Hand the speech to `write` in pieces, each as soon as it exists.
+
+    A header cannot tell the length then; a WAV file claims to be as long as one can be.
+    """
+    log = speaker.start_log()
+    size_bytes = 0
+    for block in encoded(speaker, request, encoding, log):
+        write(block)
+        size_bytes += len(block)
+    return _report(request, log, "-", encoding, size_bytes)
+
+
 def to_player(speaker: Speaker, request: SpeechRequest, play: Player) -> SpeechReport:
     """Play the speech while it comes into being."""
     log = speaker.start_log()

@@ -14,6 +14,7 @@ from ttsctl.workflows.deliver import (
     to_bytes,
     to_file,
     to_player,
+    to_stream,
     utterance_key_of,
 )
 from ttsctl.workflows.plan import Manner, PlannedUtterance, plan
@@ -38,6 +39,9 @@ class SayRequest:
 
     is_played: bool = False
     """Whether to play the speech; with neither this nor a file it goes to `write`."""
+
+    is_streamed: bool = False
+    """Whether `write` gets it in pieces, as it comes into being."""
 
 
 def speak(
@@ -71,4 +75,5 @@ def speak(
         return report
     if request.is_played:
         return to_player(speaker, speech, play)
-    return to_bytes(speaker, speech, request.encoding, write)
+    hand_over = to_stream if request.is_streamed else to_bytes
+    return hand_over(speaker, speech, request.encoding, write)
