@@ -2,8 +2,8 @@
 
     python -m benchmarks.peers.warm ttsctl|piper MODEL VOICE < texts.json
 
-One processor, so that threads are no part of the comparison. Each line of output is a JSON list:
-a number a text; the input is a list of texts, repeated as often as lines are asked for by a newline.
+Each line of stdin is a JSON list of texts, and is answered by a line with a list of as many times.
+One processor, so that threads are no part of the comparison.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
+from piper import PiperVoice
+
+from ttsctl.voices.catalogue import resolve
+from ttsctl.workers.supervisor import Supervisor
+from ttsctl.workflows.plan import Manner, plan
+
 First = Callable[[str], Iterator[Any]]
 
 
 def ttsctl_side(voice_name: str) -> First:
     """Return what speaks through a worker, as every command does."""
-    from ttsctl.voices.catalogue import resolve
-    from ttsctl.workers.supervisor import Supervisor
-    from ttsctl.workflows.plan import Manner, plan
-
     voice = resolve(voice_name)
     supervisor = Supervisor()
     supervisor.load(voice)
@@ -39,8 +41,6 @@ def ttsctl_side(voice_name: str) -> First:
 
 def piper_side(model: str) -> First:
     """Return what speaks through piper's own library."""
-    from piper import PiperVoice
-
     voice = PiperVoice.load(model)
 
     def speak(text: str) -> Iterator[Any]:

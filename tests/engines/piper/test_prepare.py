@@ -15,8 +15,8 @@ import pytest
 from onnx import helper
 
 from tests.built import CHOIR, TINY
-from ttsctl.engines.piper.graph import UncuttableError, cut
-from ttsctl.engines.piper.model import MANIFEST, PARTS, open_model, open_prepared
+from ttsctl.engines.piper.graph import UncuttableError, convolutions, cut
+from ttsctl.engines.piper.model import MANIFEST, PARTS, PREPARATION, open_model, open_prepared
 from ttsctl.engines.piper.planar import planar
 from ttsctl.engines.piper.prepare import prepare
 from ttsctl.engines.piper.windows import StagedModel, Tensors, WholeModel
@@ -83,7 +83,18 @@ def test_the_context_is_that_of_the_convolutions(piper_models: Path) -> None:
     assert parts.decoder.hop == 256
     assert parts.decoder.context_frames == 12
     assert parts.flow.context_frames == 4 * 4 * 2  # four flows of four layers with kernel 5
-    assert planar(parts.decoder) is not None
+
+
+def test_convolutions_become_planar_where_the_rest_allows_it(piper_models: Path) -> None:
+    parts = cut(onnx.load(piper_models / f"{TINY}.onnx"))
+    for part, is_whole in ((parts.decoder, True), (parts.flow, False), (parts.encoder, False)):
+        ranks = {
+            len(weight.dims)
+            for weight in planar(part).graph.initializer
+            if any(weight.name == node.input[1] for node in convolutions(planar(part)))
+        }
+        assert 4 in ranks
+        assert (3 in ranks) is not is_whole
 
 
 def test_what_is_no_voice_is_not_cut() -> None:
@@ -136,7 +147,7 @@ def test_a_damaged_preparation_is_not_used(
     piper_models: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = piper_models / f"{TINY}.onnx"
-    folder = prepared_folder(TINY, "piper 1 fingerprint", model)
+    folder = prepared_folder(TINY, f"{PREPARATION} fingerprint", model)
     prepare(model, folder)
     assert isinstance(open_model(model, "fingerprint"), StagedModel)
     (folder / "decoder.onnx").write_bytes(b"nonsense")
@@ -148,7 +159,7 @@ def test_a_damaged_preparation_is_not_used(
 def test_the_first_use_prepares_in_the_background(piper_models: Path) -> None:
     model = piper_models / f"{CHOIR}.onnx"
     assert isinstance(open_model(model, "new"), WholeModel)
-    folder = prepared_folder(CHOIR, "piper 1 new", model)
+    folder = prepared_folder(CHOIR, f"{PREPARATION} new", model)
     deadline = time.monotonic() + 60
     while not folder.exists() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -94,8 +94,7 @@ def _write_parts(parts: Parts, draft: Path) -> None:
     facts: dict[str, Any] = {"whole": False}
     for name in PARTS:
         part: Part = getattr(parts, name)
-        model = (planar(part) if name == "decoder" else None) or part.model
-        save_prepared(model.SerializeToString(), draft / f"{name}.onnx")
+        save_prepared(planar(part).SerializeToString(), draft / f"{name}.onnx")
         facts[name] = {
             "inputs": part.inputs,
             "outputs": part.outputs,
