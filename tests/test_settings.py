@@ -69,13 +69,13 @@ def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
 
 def test_a_worker_gets_the_environment_without_secrets() -> None:
     environ = {"PATH": "/bin", "HF_TOKEN": "x", "OPENAI_API_KEY": "x", "DB_PASSWORD": "x"}
-    kept = worker_environment(environ)
+    kept = worker_environment(environ=environ)
     assert "/bin" in kept.values()
     assert "x" not in kept.values()
 
 
 def test_libraries_in_a_worker_are_told_to_keep_to_themselves() -> None:
     """onnxruntime 1.31 would send usage data to its maker."""
-    kept = worker_environment({"HF_HUB_OFFLINE": "0"})
+    kept = worker_environment(environ={"HF_HUB_OFFLINE": "0"})
     assert kept["ORT_DISABLE_TELEMETRY"] == "1"
     assert kept["HF_HUB_OFFLINE"] == "1"

@@ -27,6 +27,7 @@ else:
 
 PREFIX = "TTSCTL_"
 CONFIG_VARIABLE = "TTSCTL_CONFIG"
+THREADS_VARIABLE = "TTSCTL_THREADS"  # also that of the option --threads
 VOICES_VARIABLE = "TTSCTL_VOICES_DIR"  # not an option: workers must find the voices too
 
 # onnxruntime 1.31 sends usage data to its maker, and writes an identifier into the user's cache
@@ -106,14 +107,28 @@ def voices_folder(environ: Mapping[str, str] | None = None) -> Path:
     return Path(named) if named else platformdirs.user_data_path("ttsctl") / "voices"
 
 
-def worker_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+def worker_environment(
+    threads: int | None = None, environ: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Return the environment for a worker: the user's, without what engines have no business with.
 
     That is secrets, which they do not need, and the network, which their libraries do not need.
+
+    Args:
+        threads: What `engine_threads` is to say there; None for what the user says.
+        environ: The environment; None for the process's.
     """
     environ = os.environ if environ is None else environ
     kept = {name: value for name, value in environ.items() if not _SECRET.search(name)}
-    return kept | _PRIVATE
+    asked = {} if threads is None else {THREADS_VARIABLE: str(threads)}
+    return kept | _PRIVATE | asked
+
+
+def engine_threads(environ: Mapping[str, str] | None = None) -> int | None:
+    """Return how many threads an engine is to use; None where nobody says. For use in a worker."""
+    environ = os.environ if environ is None else environ
+    text = environ.get(THREADS_VARIABLE, "")
+    return int(text) if text.isdecimal() and int(text) > 0 else None
 
 
 def _read_config(path: Path, *, is_named: bool) -> dict[str, Setting]:

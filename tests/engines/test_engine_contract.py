@@ -19,13 +19,16 @@ VOICES = {
 STEADY = {"piper": (("noise_scale", "0"), ("noise_w_scale", "0"))}
 
 
-@pytest.fixture(name="engine", scope="module", params=["espeak", "piper", "tone"])
+@pytest.fixture(name="engine", scope="module", params=["espeak", "kokoro", "piper", "tone"])
 def _engine(request: pytest.FixtureRequest) -> tuple[Engine, Voice]:
     name = request.param
     if name == "piper":
         folder = request.getfixturevalue("prepared")
         voice = request.getfixturevalue("tiny")
         return PiperEngine(lambda model, _: open_prepared(folder / model.stem)), voice
+    if name == "kokoro":
+        root = request.getfixturevalue("root")
+        return registry.create(name), Voice(name, "af_heart", "en-us", "contract", str(root))
     return registry.create(name), VOICES[name]
 
 

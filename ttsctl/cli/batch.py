@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,7 @@ def batch(
     sample_rate: options.SampleRate = None,
     bitrate: options.Bitrate = None,
     jobs: options.Jobs = None,
+    threads: options.Threads = 1,
     name: Annotated[
         str,
         typer.Option("--name", metavar="TEMPLATE", help="Of {index}, {id}, {slug} and {hash}."),
@@ -75,6 +77,7 @@ def batch(
     config = speaker_config(
         context, no_cache=no_cache, refresh=refresh, has_fallback=not no_fallback
     )
+    config = replace(config, threads=threads)
     journal = Journal(request.folder)
     plan = plan_batch(request, journal)
     if dry_run:

@@ -64,6 +64,10 @@ Jobs = Annotated[
         help="Processes; default: physical cores.",
     ),
 ]
+Threads = Annotated[
+    int,
+    typer.Option("--threads", metavar="N", min=1, max=256, help="Threads of the engine in each."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 Folder = Annotated[
     Path | None,

@@ -32,6 +32,7 @@ def prewarm(
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", metavar="N", min=1, max=256, help="Worker processes.")
     ] = 1,
+    threads: options.Threads = 1,
     delay: Annotated[
         float, typer.Option("--delay", metavar="S", min=0, help="Seconds to wait first.")
     ] = 0.0,
@@ -50,7 +51,7 @@ def prewarm(
     ]
     phrases = [workflow.Phrase(text, manner, encoding, pin) for manner in manners for text in texts]
     # A phrase that is prewarmed is wanted in the cache, however long it is.
-    config = replace(speaker_config(context), cacheable_chars=sys.maxsize)
+    config = replace(speaker_config(context), cacheable_chars=sys.maxsize, threads=threads)
     report = workflow.prewarm(phrases, config, jobs=jobs, delay_s=delay)
     for failure in report.failures:
         output.warn(f"'{failure.phrase.text}': {failure.error}")

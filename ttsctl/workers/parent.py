@@ -47,16 +47,20 @@ class Worker:
     The process is started by the constructor, which does not wait for it: whatever the caller does
     before the first request hides the start-up.
 
+    Args:
+        engine: Name in the registry.
+        threads: How many it may use for one utterance; None for its own default.
+
     Raises:
         EngineError: The system does not start another process, or has no temporary folder.
     """
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self, engine: str, threads: int | None = None) -> None:
         self.engine = engine
         try:
             # A file rather than a pipe: nobody has to drain it, and its end explains a crash.
             self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `kill`
-            self._process = _start(engine, self._log)
+            self._process = _start(engine, self._log, threads)
         except OSError as error:
             raise EngineError(f"cannot start engine '{engine}': {reason(error)}") from error
         self._decoder = FrameDecoder()
@@ -235,13 +239,13 @@ class Worker:
         return "".join(character for character in last if character.isprintable())[:200]
 
 
-def _start(engine: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(engine: str, log: IO[bytes], threads: int | None) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-I", "-c", _BOOTSTRAP, json.dumps(sys.path), engine],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
-        env=worker_environment(),
+        env=worker_environment(threads),
         bufsize=0,
         start_new_session=True,  # Ctrl-C in the terminal is for the parent, which then decides
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ttsctl.cache.eviction import CacheLimits
@@ -27,6 +28,9 @@ class SpeakerConfig:
     cacheable_chars: int = CACHEABLE_CHARS
     """Longest utterance that is cached, in characters."""
 
+    threads: int | None = None
+    """Threads of an engine; None for its own default."""
+
     has_fallback: bool = False
     """Whether a lesser engine speaks where the one that was asked for fails."""
 
@@ -42,7 +46,7 @@ def make_speaker(config: SpeakerConfig, started: Worker | None = None) -> Speake
         NullCache() if config.cache_folder is None else Cache(config.cache_folder, config.limits)
     )
     return Speaker(
-        Supervisor(started=started),
+        Supervisor(start_worker=partial(Worker, threads=config.threads), started=started),
         cache,
         is_refreshing=config.is_refreshing,
         cacheable_chars=config.cacheable_chars,

@@ -30,9 +30,11 @@ def test_the_limit_is_the_models() -> None:
         ("wˈʌn tˈu θɹˈi, fˈɔɹ " + "fˈIv " * 30, "wˈʌn tˈu θɹˈi,"),
         ("wˈɛl, wˈʌn tˈu θɹˈi, " + "fˈIv " * 30, "wˈɛl, wˈʌn tˈu θɹˈi,"),
         ("fˈIv " * 40, ("fˈIv " * 8).strip()),
+        ("wˈʌn tˈu θɹˈi, fˈɔɹ fˈIv sˈɪks", "wˈʌn tˈu θɹˈi,"),
         ("wˈʌn tˈu, θɹˈi fˈɔɹ", "wˈʌn tˈu, θɹˈi fˈɔɹ"),
+        ("fˈIv " * 15, ("fˈIv " * 15).strip()),
     ],
-    ids=["first clause", "not a fragment", "no mark", "short as a whole"],
+    ids=["clause", "no fragment", "no mark", "short clause", "short", "short, no mark"],
 )
 def test_the_first_chunk_is_short_where_the_whole_is_long(text: str, first: str) -> None:
     assert cut(text)[0] == first

@@ -140,6 +140,7 @@ def test_sound_that_is_no_number_is_a_failure(heart: Voice) -> None:
         speak(engine, heart)
 
 
+@pytest.mark.slow
 def test_uses_no_network(heart: Voice) -> None:
     """Loading and speaking, in a process that dies at the first attempt to reach one."""
     program = """

@@ -13,6 +13,8 @@ from ttsctl.engines.kokoro.model import CONFIG, GRAPH, WEIGHTS, graph_file
 from ttsctl.engines.sessions import open_session
 from ttsctl.errors import ModelNotFoundError, NotInstalledError
 
+pytestmark = pytest.mark.slow
+
 NOISE = np.random.default_rng(0).standard_normal(50_000, np.float32)
 
 

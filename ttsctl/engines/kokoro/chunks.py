@@ -4,7 +4,8 @@ The model has room for 510 symbols and the package that it comes with throws the
 every symbol but the space at a cut is in exactly one chunk. A cut is made, by preference, after the
 end of a sentence, after another mark, at a space, and else where the room ends.
 
-The first chunk is short, because what is heard first is what is waited for.
+The first chunk is short, because what is heard first is what is waited for: the first clause, where
+there is a mark that one pauses at anyway; some words, only where the whole is long.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ COMFORT = 200
 
 _FIRST = 40  # about 3 s of speech
 _FIRST_AT_LEAST = 10  # less is a fragment: "Well,"
-_WORTH_IT = 90  # with fewer symbols in all, one chunk sounds better and is soon there
+_WORTH_IT = 90  # with fewer symbols in all, a sentence without a mark is not cut
 
 _SENTENCE_END = re.compile(r"[.!?…][\"”)]*(?= |$)")
 _CLAUSE_END = re.compile(r"[;:,.!?…—][\"”)]*(?= |$)")
@@ -31,8 +32,7 @@ def cut(symbols: str, limit: int = COMFORT) -> list[str]:
     """
     rest = symbols.strip()
     chunks: list[str] = []
-    if len(rest) > _WORTH_IT:
-        end = _first_end(rest, min(_FIRST, limit))
+    if end := _first_end(rest, min(_FIRST, limit)):
         chunks.append(rest[:end].strip())
         rest = rest[end:].strip()
     while rest:
@@ -43,10 +43,10 @@ def cut(symbols: str, limit: int = COMFORT) -> list[str]:
 
 
 def _first_end(symbols: str, reach: int) -> int:
-    """Return the end of the first clause, if it is near; else of the last word in reach."""
+    """Return the end of a short first chunk, or 0 where one chunk is as well."""
     for mark in _CLAUSE_END.finditer(symbols, _FIRST_AT_LEAST, reach):
-        return mark.end()
-    return _last(_SPACE, symbols, reach) or reach
+        return mark.end() if len(symbols) - mark.end() > _FIRST_AT_LEAST else 0
+    return (_last(_SPACE, symbols, reach) or reach) if len(symbols) > _WORTH_IT else 0
 
 
 def _best_end(symbols: str, limit: int) -> int:

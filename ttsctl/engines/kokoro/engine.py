@@ -6,7 +6,6 @@ Its voices are files that the user installs, so the engine lists none: the catal
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +18,15 @@ from ttsctl.engines.kokoro.model import CONFIG, graph_file, open_reference
 from ttsctl.engines.kokoro.runtime import Runtime, Samples, open_model
 from ttsctl.engines.kokoro.stretch import stretch
 from ttsctl.engines.kokoro.vocabulary import Vocabulary, read_vocabulary
-from ttsctl.errors import EngineError, InvalidRequestError, ModelNotFoundError
+from ttsctl.engines.options import one_of, read_options
+from ttsctl.errors import EngineError, ModelNotFoundError
+from ttsctl.settings import engine_threads
 from ttsctl.speech import Clip, Utterance, Voice
 
 SAMPLE_RATE = 24_000
 RUNTIMES = ("onnx", "torch")
+DEFAULT_THREADS = 2  # more help little: a third of the work is not divided
+_OPTIONS = {"runtime": one_of(*RUNTIMES)}
 
 # Beyond these the model is out of its depth: a phoneme lasts a frame of 25 ms at least, and slowly
 # spoken ones get odd melodies. What is asked for beyond them, the time-stretcher does.
@@ -73,15 +76,15 @@ class KokoroEngine:
 
     def synthesize(self, utterance: Utterance) -> Iterator[Clip]:
         """Yield one clip a chunk, a short one first: 16-bit samples at 24 kHz."""
-        kind = _runtime_kind(utterance.options)
+        kind = read_options("kokoro", utterance.options, _OPTIONS).get("runtime", RUNTIMES[0])
         loaded = self._load(utterance.voice, kind)
         language = languages.language_of(utterance.language, utterance.voice.name)
         said = languages.phonemise(utterance.clauses, self._phonemiser(language))
         spelling = loaded.vocabulary.spell(said)
-        if spelling.dropped:
-            print(f"kokoro: {spelling.dropped} phonemes were dropped", file=sys.stderr)
+        dropped = spelling.dropped
         for chunk in chunks.cut(spelling.symbols):
-            yield _clip(_speak(loaded, chunk, utterance.speed))
+            yield _clip(_speak(loaded, chunk, utterance.speed), dropped)
+            dropped = 0
 
     def _load(self, voice: Voice, kind: str) -> _Loaded:
         before = self._loaded
@@ -113,28 +116,8 @@ def _open_runtime(kind: str, voice: Voice) -> Runtime:
 
 
 def _threads() -> int:
-    usable = (
-        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    )
-    return min(_MAX_THREADS, len(usable))
-
-
-def _runtime_kind(options: tuple[tuple[str, str], ...]) -> str:
-    """Return which runtime the options ask for.
-
-    Raises:
-        InvalidRequestError: An option or its value is unknown.
-    """
-    kind = RUNTIMES[0]
-    for name, value in options:
-        if name != "runtime":
-            raise InvalidRequestError(f"kokoro has no option '{name}'; it has: runtime")
-        if value not in RUNTIMES:
-            raise InvalidRequestError(
-                f"kokoro has no runtime '{value}'; it has: {', '.join(RUNTIMES)}"
-            )
-        kind = value
-    return kind
+    """Return how many threads to use: what was asked for, else two, where there are two."""
+    return engine_threads() or min(DEFAULT_THREADS, len(os.sched_getaffinity(0)))
 
 
 def _speak(loaded: _Loaded, chunk: str, speed: float) -> Samples:
@@ -156,6 +139,6 @@ def _speak(loaded: _Loaded, chunk: str, speed: float) -> Samples:
     return spoken.samples if abs(lacking - 1) < _UNHEARD else stretch(spoken.samples, lacking)
 
 
-def _clip(samples: Samples) -> Clip:
+def _clip(samples: Samples, dropped: int) -> Clip:
     pcm = np.clip(samples * _PEAK, -_PEAK - 1, _PEAK).astype("<i2")
-    return Clip(pcm.tobytes(), SAMPLE_RATE)
+    return Clip(pcm.tobytes(), SAMPLE_RATE, dropped)

@@ -8,11 +8,13 @@ the library: for those ours is asked. Nothing is ever downloaded.
 from __future__ import annotations
 
 import importlib
-import sys
+import logging
 from collections.abc import Callable
 
 from ttsctl.engines.kokoro.phonemes_espeak import EspeakPhonemiser
 from ttsctl.errors import InvalidRequestError
+
+_logger = logging.getLogger(__name__)
 
 Phonemise = Callable[[str], str]
 
@@ -77,10 +79,11 @@ def phonemise(clauses: tuple[str, ...], phonemiser: Phonemise) -> str:
 
 
 def _explain(language: str) -> None:
-    """Say on stderr what is lost where espeak-ng, which reads few characters, stands in."""
+    """Warn of what is lost where espeak-ng, which reads few characters, stands in."""
     if language in ("ja", "zh"):
-        print(
-            f"kokoro: {language} is phonemised by espeak-ng, roughly;"
-            f" for the real pronunciation run: pip install 'misaki[{language}]'",
-            file=sys.stderr,
+        _logger.warning(
+            "Kokoro's phonemiser for '%s' is missing, and espeak-ng reads it roughly;"
+            " run: pip install 'misaki[%s]'",
+            language,
+            language,
         )

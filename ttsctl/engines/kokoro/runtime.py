@@ -3,8 +3,8 @@
 Measured at full size: a session from the graph as exported opens in 1.2-1.7 s; from a graph that
 was optimised before and whose weights are mapped, in 0.37 s; with no weights rearranged at the
 start (`session.disable_prepacking`), in 0.08 s, with 100 MB less of private memory, as fast after.
-The arena would keep the peak of the longest chunk for ever: it is shrunk after each, and no pattern
-of it is remembered. After 13 s of sound 85 MB are private and not 580, at the peak 310.
+The arena would keep the peak of the longest chunk for ever, so it is shrunk after each: after 13 s
+of sound 85 MB are private and not 580, at the peak 310.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-from ttsctl.engines.sessions import ERRORS_ONLY, prepared_folder, save_prepared
+from ttsctl.engines.sessions import SHRINK, open_session, prepared_folder, save_prepared
 from ttsctl.errors import EngineError, ModelNotFoundError
 
 _GRAPH = "kokoro.onnx"
@@ -74,8 +73,6 @@ class OnnxRuntime:
         self._session = session
         self._roles = {each.name: _role(each.name) for each in session.get_inputs()}
         self._outputs = [each.name for each in session.get_outputs()]
-        self._options = onnxruntime.RunOptions()
-        self._options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         self._noise = np.random.default_rng(0).standard_normal(_NOISE_SAMPLES, np.float32)
 
     def speak(self, ids: list[int], style: Samples, speed: float) -> Spoken:
@@ -88,7 +85,7 @@ class OnnxRuntime:
         }
         feed = {name: values[role] for name, role in self._roles.items()}
         try:
-            found = self._session.run(None, feed, self._options)
+            found = self._session.run(None, feed, SHRINK)
         except Exception as error:  # onnxruntime's errors have no useful base
             raise EngineError(f"kokoro's model failed: {str(error)[:200]}") from error
         results = dict(zip(self._outputs, found, strict=True))
@@ -112,7 +109,7 @@ def open_model(model: Path, fingerprint: str, threads: int) -> OnnxRuntime:
     if not graph.exists():
         _prepare(model, folder)
     try:
-        return OnnxRuntime(_session(graph, threads))
+        return OnnxRuntime(open_session(graph, threads=threads, is_prepared=True))
     except ModelNotFoundError:
         shutil.rmtree(folder, ignore_errors=True)  # damaged: the next run makes it again
         raise
@@ -129,21 +126,6 @@ def _prepare(model: Path, folder: Path) -> None:
             draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def _session(graph: Path, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.enable_mem_reuse = False
-    options.enable_mem_pattern = False
-    options.log_severity_level = ERRORS_ONLY
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.add_session_config_entry("session.disable_prepacking", "1")
-    try:
-        return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise ModelNotFoundError(f"model {graph} cannot be opened: {str(error)[:200]}") from error
 
 
 def _role(name: str) -> str:
