@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check campaign bench dev clean
+.PHONY: demo test check campaign bench peers dev clean
 
 demo: $(VENV)
 	$(BIN)/pip install --quiet .
@@ -28,6 +28,10 @@ campaign: dev
 # The figures of the README; writes benchmarks/results/bench.json.
 bench: dev
 	$(BIN)/ttsctl bench --repeat 20 --json > benchmarks/results/bench.json
+
+# The race against piper and kokoro; writes benchmarks/results/peers.json and peers.md.
+peers: dev
+	$(BIN)/python -m benchmarks.peers
 
 dev: $(VENV)/.dev
 

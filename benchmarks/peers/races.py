@@ -62,7 +62,8 @@ class Race:
 def cold_piper(world: World, repeats: int) -> Iterator[Race]:
     """From the start of the command to its first sound, against piper's whole time."""
     peer = [str(BIN / "piper"), "-m", str(world.piper_model), "-f", "theirs.wav", texts.SENTENCE]
-    yield _cold(world, repeats, Race("cold start", "ms", 5, "piper"), PIPER_NAME, peer)
+    race = Race("cold start", "ms", 5, "piper")
+    yield _cold(world, repeats, race, [PIPER_NAME, texts.SENTENCE], peer)
 
 
 def cold_kokoro(world: World, repeats: int) -> Iterator[Race]:
@@ -70,13 +71,15 @@ def cold_kokoro(world: World, repeats: int) -> Iterator[Race]:
 
     For English the package fetches a model of spaCy, which a race without a network cannot have.
     """
-    peer = [sys.executable, "-m", "kokoro", "-m", KOKORO_NAME, "-o", "theirs.wav"]
-    peer += ["-t", texts.SPANISH]
-    yield _cold(world, repeats, Race("cold start", "ms", 8, "kokoro"), KOKORO_NAME, peer)
+    spoken = {"of two clauses": texts.SPANISH_CLAUSES, "of one clause": texts.SPANISH}
+    for kind, text in spoken.items():
+        peer = [sys.executable, "-m", "kokoro", "-m", KOKORO_NAME, "-o", "theirs.wav", "-t", text]
+        race = Race(f"cold start, a sentence {kind}", "ms", 8, "kokoro")
+        yield _cold(world, repeats, race, [KOKORO_NAME, text], peer)
 
 
-def _cold(world: World, repeats: int, race: Race, voice: str, peer: list[str]) -> Race:
-    text = texts.SPANISH if voice == KOKORO_NAME else texts.SENTENCE
+def _cold(world: World, repeats: int, race: Race, what: list[str], peer: list[str]) -> Race:
+    voice, text = what
     stream = [*ttsctl(), "say", text, "-v", voice, "--no-cache", "--stream", "-o", "-"]
     world.run(peer)  # both once before it counts, for the files to be in memory
     _first_byte_ms(world, stream)

@@ -7,6 +7,7 @@ LONG_SENTENCE = (
     "The last train to the coast leaves at a quarter past nine from gate 4,"
     " so please have your ticket and your passport ready at the door."
 )
+SPANISH_CLAUSES = "Buenos días, el último tren a la costa sale a las nueve y cuarto del andén."
 SPANISH = "El último tren a la costa sale a las nueve y cuarto del andén cuatro."
 
 _SUBJECTS = (
