@@ -81,7 +81,7 @@ def test_the_context_is_that_of_the_convolutions(piper_models: Path) -> None:
     """A medium decoder: kernels 7 before and after, 16/8, 16/8, 8/4 up, and blocks of 3, 5, 7."""
     parts = cut(onnx.load(piper_models / f"{TINY}.onnx"))
     assert parts.decoder.hop == 256
-    assert parts.decoder.context_frames == 12
+    assert parts.decoder.context_frames == 11
     assert parts.flow.context_frames == 4 * 4 * 2  # four flows of four layers with kernel 5
 
 

@@ -205,10 +205,12 @@ class _Graph:
         if "kernel_shape" not in attributes:
             raise UncuttableError("a convolution does not state its kernel")
         span = dilation * (attributes["kernel_shape"][0] - 1)
+        left = attributes.get("pads", [0, 0])[0]
         if node.op_type == "ConvTranspose":
-            return math.ceil(span / self._stride(node))
-        pads = attributes.get("pads", [0, 0])
-        return max(pads[0], span - pads[0])
+            # Output o sums inputs from (o + left - span) / stride to (o + left) / stride.
+            stride = self._stride(node)
+            return max((span - left) // stride, (stride - 1 + left) // stride)
+        return max(left, span - left)
 
 
 def extract(model: onnx.ModelProto, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:

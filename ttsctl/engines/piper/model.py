@@ -17,7 +17,7 @@ from ttsctl.errors import ModelNotFoundError
 
 MANIFEST = "prepared.json"
 PARTS = ("encoder", "aligner", "flow", "decoder")
-PREPARATION = "piper 2"  # raise it when what is prepared changes
+PREPARATION = "piper 3"  # raise it when what is prepared changes
 
 # As the worker is started: isolated, with its parent's module path as an argument.
 _BOOTSTRAP = (
