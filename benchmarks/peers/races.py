@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -137,6 +138,7 @@ def bulk_piper(world: World, repeats: int) -> Iterator[Race]:
     for repeat in range(repeats):
         race.ours.append(_batch_speed(world, lines, PIPER_NAME, f"ours-{repeat}"))
         folder = world.folder / f"theirs-{repeat}"
+        shutil.rmtree(folder, ignore_errors=True)
         peer = [str(BIN / "piper"), "-m", str(world.piper_model), "-i", str(lines)]
         took_s = _timed(lambda: world.run([*peer, "-d", str(folder)]))  # noqa: B023 - used at once
         race.theirs.append(_sound_s(folder) / took_s)
@@ -157,6 +159,7 @@ def bulk_kokoro(world: World, repeats: int) -> Iterator[Race]:
 
 def _batch_speed(world: World, lines: Path, voice: str, folder: str) -> float:
     """Return seconds of sound a second of a whole `ttsctl batch`."""
+    shutil.rmtree(world.folder / folder, ignore_errors=True)  # or the files there would count
     command = [*ttsctl(), "batch", str(lines), "-v", voice, "--no-cache", "-d", folder]
     took_s = _timed(lambda: world.run(command))
     return _sound_s(world.folder / folder) / took_s

@@ -3,22 +3,20 @@
 Measured on a 63 MB voice: as onnxruntime opens it 1,000-1,400 ms; without planning the reuse of
 buffers 250-430 ms and 121-133 MB of private memory; from a graph that was optimised before, with
 its weights mapped from a file of their own, 40-47 ms and 62-65 MB. Such a graph holds only for the
-release of onnxruntime, the processor and the model it was made for: see `prepared_folder`.
+release of onnxruntime, the processor and the model it was made for: see
+`ttsctl.engines.prepared`.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
-import platform
 from pathlib import Path
 from typing import Any
 
 import onnxruntime
 
 from ttsctl.errors import ModelNotFoundError
-from ttsctl.settings import cache_folder
 
 ERRORS_ONLY = 3
 _MAPPED_FROM_BYTES = 1_024  # smaller weights stay in the graph
@@ -83,33 +81,6 @@ def return_memory() -> None:
     """Give what was freed back to the system, which glibc does not do by itself."""
     if _trim is not None:
         _trim(0)
-
-
-def prepared_folder(name: str, fingerprint: str, model: Path) -> Path:
-    """Return where the prepared graphs of a model are kept; it is safe to delete.
-
-    Args:
-        name: Of the model, for people who look into the folder.
-        fingerprint: Digest of the model, and versions of what prepares it.
-        model: The file: its size and time tell a changed one where the digest is not known.
-    """
-    state = model.stat()
-    parts = [fingerprint, str(state.st_size), str(state.st_mtime_ns)]
-    parts += [onnxruntime.__version__, processor()]
-    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    return cache_folder() / "models" / f"{name}-{digest[:16]}"
-
-
-@functools.lru_cache(maxsize=1)
-def processor() -> str:
-    """Return what tells this processor from those that its graphs do not fit."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            # One processor is enough: reading 128 of them takes longer than opening a model.
-            flags = next(line for line in lines if line.startswith(("flags", "Features")))
-    except (OSError, StopIteration):
-        flags = platform.processor()
-    return f"{platform.machine()} {flags}"
 
 
 @functools.lru_cache(maxsize=1)

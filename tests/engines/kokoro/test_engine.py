@@ -157,3 +157,14 @@ for language, text in (("en-us", "Zxqv."), ("fr", "Oui."), ("ja", "はい"), ("z
     assert list(KokoroEngine().synthesize(Utterance((text,), voice, language)))
 """
     subprocess.run([sys.executable, "-c", program, heart.model], check=True)
+
+
+def test_without_a_cache_folder_it_speaks_all_the_same(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    voice = Voice("kokoro", "af_heart", "en-us", "test", str(root))
+    clips = list(KokoroEngine().synthesize(Utterance(("Hello.",), voice, "en-us")))
+    assert sum(clip.frames for clip in clips)
+    assert "cannot be prepared" in caplog.text

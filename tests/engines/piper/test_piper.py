@@ -265,3 +265,11 @@ def test_another_model_of_the_same_name_is_loaded_anew(
     engine.load(Voice("piper", TINY, "en-us", "new", str(tmp_path)))
     assert join(say(engine, choir)).pcm == before
     assert CHOIR in choir.name
+
+
+def test_without_a_cache_folder_it_speaks_all_the_same(
+    tiny: Voice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert say(PiperEngine(), tiny)

@@ -20,7 +20,8 @@ from ttsctl.engines.piper.model import MANIFEST, PARTS, PREPARATION, open_model,
 from ttsctl.engines.piper.planar import planar
 from ttsctl.engines.piper.prepare import prepare
 from ttsctl.engines.piper.windows import StagedModel, Tensors, WholeModel
-from ttsctl.engines.sessions import open_session, prepared_folder
+from ttsctl.engines.prepared import prepared_folder
+from ttsctl.engines.sessions import open_session
 from ttsctl.errors import ModelNotFoundError
 
 

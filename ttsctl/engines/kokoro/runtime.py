@@ -9,8 +9,8 @@ of sound 85 MB are private and not 580, at the peak 310.
 
 from __future__ import annotations
 
+import logging
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,8 +18,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ttsctl.engines.sessions import SHRINK, open_session, prepared_folder, save_prepared
-from ttsctl.errors import EngineError, ModelNotFoundError
+from ttsctl.engines.prepared import make_prepared, prepared_folder
+from ttsctl.engines.sessions import SHRINK, open_session, save_prepared
+from ttsctl.errors import EngineError, ModelNotFoundError, TtsctlError
+
+_logger = logging.getLogger(__name__)
 
 _GRAPH = "kokoro.onnx"
 _NOISE_SAMPLES = 1 << 17  # repeats every 5.5 s, which nobody hears in noise
@@ -106,26 +109,17 @@ def open_model(model: Path, fingerprint: str, threads: int) -> OnnxRuntime:
     """
     folder = prepared_folder("kokoro", fingerprint, model)
     graph = folder / _GRAPH
-    if not graph.exists():
-        _prepare(model, folder)
+    try:
+        # 2 s and 325 MB, and worth the wait: as exported the model opens as slowly each time.
+        make_prepared(folder, lambda draft: save_prepared(model, draft / _GRAPH))
+    except (TtsctlError, OSError) as error:
+        _logger.warning("Kokoro starts slowly, for it cannot be prepared: %s", error)
+        return OnnxRuntime(open_session(model, threads=threads))
     try:
         return OnnxRuntime(open_session(graph, threads=threads, is_prepared=True))
     except ModelNotFoundError:
         shutil.rmtree(folder, ignore_errors=True)  # damaged: the next run makes it again
         raise
-
-
-def _prepare(model: Path, folder: Path) -> None:
-    """Write the prepared graph, 2 s and 325 MB, into a folder that appears when it is complete."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
-    try:
-        save_prepared(model, draft / _GRAPH)
-        # Another process may have been quicker; its folder is as good.
-        if not folder.exists():
-            draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _role(name: str) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ttsctl.engines.piper.windows import Stage, StagedModel, Step, WholeModel
-from ttsctl.engines.sessions import SHRINK, open_session, prepared_folder
+from ttsctl.engines.prepared import prepared_folder
+from ttsctl.engines.sessions import SHRINK, open_session
 from ttsctl.errors import ModelNotFoundError
 
 MANIFEST = "prepared.json"

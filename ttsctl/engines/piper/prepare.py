@@ -10,11 +10,10 @@ the folder says so, and the whole graph is used.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,9 @@ from ttsctl.engines.piper.graph import Part, Parts, UncuttableError, cut
 from ttsctl.engines.piper.model import MANIFEST, PARTS, open_prepared
 from ttsctl.engines.piper.planar import planar
 from ttsctl.engines.piper.windows import StagedModel, Tensors, WholeModel
+from ttsctl.engines.prepared import make_prepared
 from ttsctl.engines.sessions import open_session, save_prepared
 from ttsctl.errors import BusyError
-from ttsctl.files import locked
 
 TOLERANCE = 1e-5  # of samples in [-1, 1]; a third of the step of 16-bit sound
 _TEST_IDS = 200
@@ -42,35 +41,10 @@ def prepare(model: Path, folder: Path) -> None:
 
     Raises:
         ModelNotFoundError: The file is no model that can be run.
-        OSError: The folder cannot be written.
+        OutputError: The folder cannot be written.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with locked(folder.parent / f".{folder.name}.lock", "preparation of a voice"):
-            if not folder.exists():
-                _make(model, folder)
-    except BusyError:
-        return
-
-
-def _make(model: Path, folder: Path) -> None:
-    for leftover in folder.parent.glob(f".{folder.name}.*.part"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
-    try:
-        _write(model, draft)
-        draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    _remove_older(folder)
-
-
-def _remove_older(folder: Path) -> None:
-    """Remove what was made of the same model for another release or processor."""
-    stem = folder.name.rpartition("-")[0]
-    for other in folder.parent.glob(f"{stem}-*"):
-        if other != folder and other.name.rpartition("-")[0] == stem:
-            shutil.rmtree(other, ignore_errors=True)
+    with contextlib.suppress(BusyError):
+        make_prepared(folder, lambda draft: _write(model, draft))
 
 
 def _write(model: Path, draft: Path) -> None:
