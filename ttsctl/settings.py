@@ -100,6 +100,15 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path("ttsctl")
 
 
+def models_folder() -> Path:
+    """Return the folder of the models that are made ready for this machine; it need not exist.
+
+    Beside that of the cache, not in it: the cache checks, and may set aside, all that it holds.
+    """
+    folder = cache_folder()
+    return folder.with_name(f"{folder.name}-models")
+
+
 def voices_folder(environ: Mapping[str, str] | None = None) -> Path:
     """Return the folder of the installed voices; it need not exist."""
     environ = os.environ if environ is None else environ

@@ -45,7 +45,7 @@ class World:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         return kept | changed
 
-    def run(self, command: list[str], **options: object) -> None:
+    def run(self, command: list[str]) -> None:
         """Run a program to its end.
 
         Raises:
@@ -69,7 +69,7 @@ def build_world(folder: Path) -> World:
         world.run([*ttsctl(), "voices", "add", str(path)])
     for voice in (PIPER_NAME, KOKORO_NAME):
         world.run([*ttsctl(), "say", "-v", voice, "Hola.", "-o", "warm.wav", "--no-cache"])
-    _wait_until_prepared(folder / "cache" / "ttsctl" / "models")
+    _wait_until_prepared(folder / "cache" / "ttsctl-models")
     return world
 
 

@@ -111,6 +111,27 @@ def test_a_batch_names_the_voice_that_spoke(run: Run, install: Install, tmp_path
     results = (tmp_path / "lines" / "results.jsonl").read_text().splitlines()
     assert [json.loads(line)["engine"] for line in results] == ["espeak", "espeak"]
     assert run("batch", "lines.txt", "-d", "b", "-j", "1", "--no-fallback").code == 3
+    again = run("batch", "lines.txt", "-j", "1", "--json").json
+    assert again["skipped"] == 0, "what espeak said was taken for piper's"
+
+
+def test_phonemes_in_the_text_are_spoken_where_the_user_says_so(
+    run: Run, install: Install, tmp_path: Path
+) -> None:
+    install(TINY)
+    quiet = ("--option", "noise_scale=0", "--option", "noise_w_scale=0", "-v", TINY)
+    blocks = ("--option", "phoneme_blocks=on")
+    run("say", "Say [[həlˈoʊ]] now.", *quiet, *blocks, "-o", "blocks.wav")
+    run("say", "Say [[ həlˈoʊ ]] now.", *quiet, "-o", "plain.wav")
+    assert (tmp_path / "blocks.wav").read_bytes() != (tmp_path / "plain.wav").read_bytes()
+    run("say", "Say həlˈoʊ now.", *quiet, *blocks, "-o", "without.wav")
+    assert (tmp_path / "blocks.wav").read_bytes() != (tmp_path / "without.wav").read_bytes()
+
+
+def test_an_unknown_option_of_the_embedded_voice_is_refused(run: Run) -> None:
+    answer = run("say", "hi", "-v", "espeak:en-us", "--option", "noise_scale=0.4", "-o", "a.wav")
+    assert answer.code == 2
+    assert "no option 'noise_scale'" in answer.stderr
 
 
 def test_a_voice_that_is_known_but_not_here_says_how_to_get_it(run: Run) -> None:
@@ -135,4 +156,7 @@ def test_nothing_of_onnxruntimes_is_left_in_the_users_cache(
     """It keeps a number for the machine there, and sends usage data, unless told otherwise."""
     install(TINY)
     run("say", "Hello.", "-o", "a.wav", "--no-cache")
-    assert {path.name for path in (tmp_path / "home" / "cache").iterdir()} == {"ttsctl"}
+    assert {path.name for path in (tmp_path / "home" / "cache").iterdir()} == {
+        "ttsctl",
+        "ttsctl-models",
+    }

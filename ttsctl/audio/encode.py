@@ -55,9 +55,17 @@ def encode(clips: Iterable[Clip], encoding: Encoding) -> Generator[bytes, None, 
 def at_rate(first: Clip, rest: Iterable[Clip], sample_rate: int) -> Iterator[Clip]:
     """Yield the sound of `first` and of `rest`, which share a sample rate, at another one."""
     resample = _load("ttsctl.audio.resample:resample")
-    stream = stream_of(itertools.chain([first], rest))
-    for block in resample(stream, sample_rate).blocks:
-        yield Clip(block, sample_rate)
+    dropped = 0
+
+    def counted() -> Iterator[Clip]:
+        nonlocal dropped
+        for clip in itertools.chain([first], rest):
+            dropped += clip.dropped
+            yield clip
+
+    for block in resample(stream_of(counted()), sample_rate).blocks:
+        yield Clip(block, sample_rate, dropped)
+        dropped = 0
 
 
 def encode_whole(clip: Clip, encoding: Encoding) -> bytes:

@@ -45,6 +45,10 @@ NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor writ
 Refresh = Annotated[
     bool, typer.Option("--refresh", help="Synthesize anew, and replace what is cached.")
 ]
+Offline = Annotated[
+    bool,
+    typer.Option("--offline", help="Use no network, as is so anyway: for scripts that insist."),
+]
 NoFallback = Annotated[
     bool, typer.Option("--no-fallback", help="Fail where the voice does; let no other step in.")
 ]

@@ -49,6 +49,7 @@ def say(
     sentence_silence: options.SentenceSilence = None,
     option: options.EngineOptions = None,
     no_fallback: options.NoFallback = False,
+    offline: options.Offline = False,
     no_cache: options.NoCache = False,
     refresh: options.Refresh = False,
     json: options.Json = False,

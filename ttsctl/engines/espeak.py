@@ -13,6 +13,7 @@ from contextlib import closing
 
 import espeakng_loader
 
+from ttsctl.engines.options import read_options
 from ttsctl.errors import EngineError, InvalidVoiceError, NotInstalledError, nearest
 from ttsctl.speech import Clip, Utterance, Voice, silence
 
@@ -90,6 +91,7 @@ class EspeakEngine:
 
     def synthesize(self, utterance: Utterance) -> Iterator[Clip]:
         """Yield one clip a clause: 16-bit samples at 22,050 Hz."""
+        read_options("espeak", utterance.options, {})
         self.load(utterance.voice)
         low, high = _NATIVE_SPEEDS
         native_speed = min(max(utterance.speed, low), high)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import platform
 import shutil
 import tempfile
@@ -17,7 +18,7 @@ from pathlib import Path
 import onnxruntime
 
 from ttsctl.files import locked
-from ttsctl.settings import cache_folder
+from ttsctl.settings import models_folder
 
 
 def prepared_folder(name: str, fingerprint: str, model: Path) -> Path:
@@ -32,7 +33,7 @@ def prepared_folder(name: str, fingerprint: str, model: Path) -> Path:
     parts = [fingerprint, str(state.st_size), str(state.st_mtime_ns)]
     parts += [onnxruntime.__version__, processor()]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    return cache_folder() / "models" / f"{name}-{digest[:16]}"
+    return models_folder() / f"{name}-{digest[:16]}"
 
 
 def make_prepared(folder: Path, write: Callable[[Path], None]) -> None:
@@ -56,10 +57,21 @@ def make_prepared(folder: Path, write: Callable[[Path], None]) -> None:
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
         try:
             write(draft)
+            _sync(draft)
             draft.rename(folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         _remove_older(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Have the files on disk before their folder gets its name: zeros would load, and be silent."""
+    for path in folder.iterdir():
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 @functools.lru_cache(maxsize=1)

@@ -70,16 +70,21 @@ class SafeText:
     """How many emoji, private, unassigned or damaged characters were left out."""
 
 
-def make_safe(text: str) -> SafeText:
-    """Return `text` as an engine may see it."""
+def make_safe(text: str, *, has_phonemes: bool = False) -> SafeText:
+    """Return `text` as an engine may see it.
+
+    Args:
+        text: Anything.
+        has_phonemes: Whether [[ ]] is to reach the engine, because the user says so.
+    """
     if text.isascii():
-        return SafeText(_phrase(text.translate(SpokenForms())), dropped=0)
+        return SafeText(_phrase(text.translate(SpokenForms()), has_phonemes), dropped=0)
     text = _normalised(_pair_surrogates(text))
     text = _EMOJI.sub(_first_of_sequence, text).translate(SpokenForms())
     dropped = text.count(LOST)
     text = _JOINER_RUN.sub(_joiner_in_place, text.replace(LOST, " "))
     text = _WIDE_MARK.sub(_plain_mark, _normalised(text))
-    return SafeText(_phrase(text), dropped)
+    return SafeText(_phrase(text, has_phonemes), dropped)
 
 
 def is_speakable(text: str) -> bool:
@@ -87,9 +92,11 @@ def is_speakable(text: str) -> bool:
     return any(map(str.isalnum, text))
 
 
-def _phrase(text: str) -> str:
+def _phrase(text: str, has_phonemes: bool) -> str:
     """Write pauses as commas, make in-band controls harmless, and set single spaces."""
     text = _DASHES.sub(_pause_or_dash, " ".join(text.split()))
+    if has_phonemes:
+        return text
     return " ".join(_IN_BAND.sub(r"\g<0> ", text).split())
 
 

@@ -14,6 +14,7 @@ from ttsctl.text.sentences import MIN_CHARS, Boundary, SentenceSplitter
 
 MAX_TEXT_CHARS = 200_000  # about three and a half hours of speech
 MAX_PAUSE_S = 60.0
+PHONEME_BLOCKS = ("phoneme_blocks", "on")  # the option that lets [[ ]] through to the engine
 
 # What espeak-ng itself pauses at a comma and at a full stop, so that a cut is not heard.
 _PAUSES_S: dict[Boundary, float] = {
@@ -98,7 +99,7 @@ def plan(
     offset = dropped = 0
     pause_s: float | None = None  # None until something has been spoken
     for segment in splitter.segments(_limited(pieces, max_chars)):
-        safe = make_safe(segment.text)
+        safe = make_safe(segment.text, has_phonemes=PHONEME_BLOCKS in manner.options)
         dropped += safe.dropped
         if is_speakable(safe.text):
             yield PlannedUtterance(_utterance(safe, manner), pause_s or 0.0, offset, dropped)

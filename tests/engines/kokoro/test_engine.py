@@ -14,7 +14,7 @@ import pytest
 from ttsctl.engines import registry
 from ttsctl.engines.kokoro.engine import KokoroEngine
 from ttsctl.engines.kokoro.runtime import Samples, Spoken, open_model
-from ttsctl.engines.kokoro.stretch import stretch
+from ttsctl.engines.stretch import stretch
 from ttsctl.errors import (
     EngineError,
     InvalidRequestError,
@@ -110,7 +110,7 @@ def test_a_truncated_model_is_named(root: Path, heart: Voice, tmp_path: Path, si
     with (root / "model" / "model.onnx").open("rb") as whole:
         model.write_bytes(whole.read(size))
     with pytest.raises(ModelNotFoundError, match=r"model\.onnx cannot be opened"):
-        open_model(model, "test", 1)
+        open_model(model, 1)
 
 
 def test_a_damaged_prepared_graph_is_made_again(
@@ -118,12 +118,12 @@ def test_a_damaged_prepared_graph_is_made_again(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     model = root / "model" / "model.onnx"
-    open_model(model, "damaged", 1)
+    open_model(model, 1)
     (graph,) = tmp_path.rglob("kokoro.onnx")
     graph.write_bytes(b"")
     with pytest.raises(ModelNotFoundError):
-        open_model(model, "damaged", 1)
-    open_model(model, "damaged", 1)
+        open_model(model, 1)
+    open_model(model, 1)
     shutil.rmtree(tmp_path)  # 240 MB
 
 

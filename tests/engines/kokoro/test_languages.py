@@ -10,6 +10,7 @@ import pytest
 
 from tests.engines.kokoro.texts import SENTENCES, STYLES, document
 from ttsctl.engines.kokoro.engine import KokoroEngine
+from ttsctl.engines.kokoro.english import tokens
 from ttsctl.engines.kokoro.languages import (
     LANGUAGES,
     Phonemise,
@@ -180,3 +181,18 @@ def test_spaces_between_clauses_are_those_of_the_text() -> None:
 
 def test_the_vocabulary_of_the_test_is_the_models() -> None:
     assert len(json.loads(CONFIG.read_bytes())["vocab"]) == 114
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("a 2.5kg bag", ["2.5"]),
+        ("it runs at 3.5GHz", ["3.5"]),
+        ("worth $1.5B", ["1.5"]),
+        ("on the 3rd of 1,234.5", ["3rd", "1,234.5"]),
+        ("at 12 past 5.", ["12", "5"]),
+    ],
+)
+def test_a_number_is_not_cut_at_its_point(text: str, numbers: list[str]) -> None:
+    found = [token.text for token in tokens(text) if token.text[0].isdigit()]
+    assert found == numbers

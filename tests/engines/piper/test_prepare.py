@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import subprocess
 import sys
 import time
@@ -51,6 +52,32 @@ def test_streamed_sound_equals_that_of_the_whole_graph(
     streamed = sound(staged, tensors)
     assert streamed.shape == whole.shape
     assert np.abs(streamed - whole).max() <= 1e-5
+
+
+@pytest.mark.parametrize("speed", [0.25, 0.7, 1.5, 4.0])
+def test_the_whole_graph_keeps_to_the_speed_too(
+    piper_models: Path, prepared: Path, speed: float
+) -> None:
+    """What was said before the parts were ready is cached: it must last as long."""
+    whole = WholeModel(open_session(piper_models / f"{TINY}.onnx"))
+    staged = open_prepared(prepared / TINY)
+    lengths = [sum(map(len, model.stream(feed(120), speed))) for model in (whole, staged)]
+    assert lengths[0] == pytest.approx(lengths[1], rel=0.02)
+
+
+def test_a_graph_that_fails_in_parts_is_prepared_whole(piper_models: Path, tmp_path: Path) -> None:
+    """Else every load would try again, and nobody would know."""
+    model = onnx.load(piper_models / f"{TINY}.onnx")
+    for node in model.graph.node:
+        if node.op_type == "Conv":
+            kept = [entry for entry in node.attribute if entry.name != "kernel_shape"]
+            del node.attribute[:]
+            node.attribute.extend(kept)
+    onnx.save(model, tmp_path / "odd.onnx")
+    shutil.copy(piper_models / f"{TINY}.onnx.json", tmp_path / "odd.onnx.json")
+    prepare(tmp_path / "odd.onnx", tmp_path / "made")
+    assert "kernel" in json.loads((tmp_path / "made" / MANIFEST).read_text())["warning"]
+    assert isinstance(open_prepared(tmp_path / "made"), WholeModel)
 
 
 def test_the_first_sound_comes_before_the_sentence_is_decoded(prepared: Path) -> None:
@@ -113,6 +140,7 @@ def test_a_model_whose_parts_differ_from_the_whole_is_used_whole_with_a_warning(
     model = onnx.load(piper_models / f"{TINY}.onnx")
     _look_at_the_whole_sentence(model)
     onnx.save(model, tmp_path / "global.onnx")
+    shutil.copy(piper_models / f"{TINY}.onnx.json", tmp_path / "global.onnx.json")
     prepare(tmp_path / "global.onnx", tmp_path / "made")
     assert "differ" in json.loads((tmp_path / "made" / MANIFEST).read_text())["warning"]
     with caplog.at_level(logging.WARNING, "ttsctl"):
@@ -155,16 +183,22 @@ def test_a_damaged_preparation_is_not_used(
     with caplog.at_level(logging.WARNING, "ttsctl"):
         assert isinstance(open_model(model, "fingerprint"), WholeModel)
     assert "damaged" in caplog.text
+    _wait_for(folder)
+    assert isinstance(open_model(model, "fingerprint"), StagedModel)
 
 
 def test_the_first_use_prepares_in_the_background(piper_models: Path) -> None:
     model = piper_models / f"{CHOIR}.onnx"
     assert isinstance(open_model(model, "new"), WholeModel)
     folder = prepared_folder(CHOIR, f"{PREPARATION} new", model)
+    _wait_for(folder)
+    assert isinstance(open_model(model, "new"), StagedModel)
+
+
+def _wait_for(folder: Path) -> None:
     deadline = time.monotonic() + 60
     while not folder.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert isinstance(open_model(model, "new"), StagedModel)
 
 
 def test_an_older_preparation_of_the_same_voice_is_removed(

@@ -16,9 +16,9 @@ from ttsctl.engines.kokoro import chunks, languages, voicepack
 from ttsctl.engines.kokoro.languages import Phonemise
 from ttsctl.engines.kokoro.model import CONFIG, graph_file, open_reference
 from ttsctl.engines.kokoro.runtime import Runtime, Samples, open_model
-from ttsctl.engines.kokoro.stretch import stretch
 from ttsctl.engines.kokoro.vocabulary import Vocabulary, read_vocabulary
 from ttsctl.engines.options import one_of, read_options
+from ttsctl.engines.stretch import stretch
 from ttsctl.errors import EngineError, ModelNotFoundError
 from ttsctl.settings import engine_threads
 from ttsctl.speech import Clip, Utterance, Voice
@@ -33,7 +33,6 @@ _OPTIONS = {"runtime": one_of(*RUNTIMES)}
 _NATIVE_SPEEDS = (0.5, 1.5)
 _UNHEARD = 0.02  # a difference in speed that is not worth stretching for
 _PEAK = 32_767
-_MAX_THREADS = 2  # the second makes the first clause 1.4 times as fast; a pool wants one each
 
 _MODEL_FOLDER = "model"
 
@@ -112,7 +111,7 @@ def _open_runtime(kind: str, voice: Voice) -> Runtime:
     folder = Path(voice.model) / _MODEL_FOLDER
     if kind == "torch":
         return open_reference(folder)
-    return open_model(graph_file(folder), voice.fingerprint, _threads())
+    return open_model(graph_file(folder), _threads())
 
 
 def _threads() -> int:

@@ -14,7 +14,8 @@ _TOKEN = re.compile(
     r"""
     (?P<abbreviation>(?:[A-Za-z]\.){2,}|(?:Mr|Mrs|Ms|Dr|St|vs|etc|Prof|Jr|Sr)\.)
   | (?P<money>[$£€](?=[\d.]))
-  | (?P<number>[-+]?(?:\d[\d,.]*\d|\d)(?:st|nd|rd|th|s|'s)?(?![A-Za-z]))
+  | (?P<number>[-+]?(?:\d[\d,]*(?:\.\d+)+(?=[A-Za-z])
+                  |(?:\d[\d,.]*\d|\d)(?:st|nd|rd|th|s|'s)?(?![A-Za-z])))
   | (?P<word>[^\W\d_]+(?:['’][^\W\d_]+)*['’]?)
   | (?P<stop>[.!?…]+)
   | (?P<comma>,)

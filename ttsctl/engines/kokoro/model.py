@@ -43,6 +43,8 @@ def graph_file(folder: Path, export: Export | None = None) -> Path:
         return graph
     weights_file(folder)
     with _turn(folder):
+        for leftover in folder.glob(f".{GRAPH}.*.part"):
+            leftover.unlink(missing_ok=True)
         if not graph.exists():
             (export or _load(_EXPORT))(folder, graph)
     return graph

@@ -25,6 +25,7 @@ from ttsctl.errors import EngineError, ModelNotFoundError, TtsctlError
 _logger = logging.getLogger(__name__)
 
 _GRAPH = "kokoro.onnx"
+_PREPARATION = "kokoro 1"  # raise it when what is prepared changes
 _NOISE_SAMPLES = 1 << 17  # repeats every 5.5 s, which nobody hears in noise
 _INPUTS = {
     "input_ids": "ids",
@@ -96,18 +97,17 @@ class OnnxRuntime:
         return Spoken(found[0].ravel(), durations, results.get("plain_durations"))
 
 
-def open_model(model: Path, fingerprint: str, threads: int) -> OnnxRuntime:
+def open_model(model: Path, threads: int) -> OnnxRuntime:
     """Open a model from its prepared graph, which is made here the first time.
 
     Args:
         model: The file of ONNX.
-        fingerprint: Digest of the model.
         threads: For the work of one operator.
 
     Raises:
         ModelNotFoundError: The file is no model of Kokoro.
     """
-    folder = prepared_folder("kokoro", fingerprint, model)
+    folder = prepared_folder("kokoro", f"{_PREPARATION} {model}", model)
     graph = folder / _GRAPH
     try:
         # 2 s and 325 MB, and worth the wait: as exported the model opens as slowly each time.

@@ -59,7 +59,9 @@ class PiperConfig:
         pad = self.phoneme_ids[PAD]
         ids = [*self.phoneme_ids[START], *pad]
         dropped = 0
-        for phoneme in phonemes:
+        for written in phonemes:
+            # Voices that are spelled out letter by letter know small ones only, some of them.
+            phoneme = written if written in self.phoneme_ids else written.lower()
             if phoneme in self.phoneme_ids:
                 ids += [*self.phoneme_ids[phoneme], *pad]
             else:

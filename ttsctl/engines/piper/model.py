@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import subprocess
 import sys
 import threading
@@ -42,7 +43,8 @@ def open_model(model: Path, fingerprint: str) -> StagedModel | WholeModel:
         try:
             return open_prepared(folder)
         except (ModelNotFoundError, OSError, ValueError, KeyError) as error:
-            _logger.warning("prepared voice %s is damaged, so it is not used: %s", folder, error)
+            _logger.warning("prepared voice %s is damaged, and made again: %s", folder, error)
+            shutil.rmtree(folder, ignore_errors=True)
     whole = WholeModel(open_session(model, keeps_memory=False))
     _prepare_in_background(model, folder)
     return whole

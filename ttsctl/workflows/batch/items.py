@@ -90,7 +90,8 @@ class Outcome:
             "engine": voice.engine,
             "voice": voice.id,
             "cache": self.cache if made else None,
-            "key": self.item.key,
+            # What another voice spoke is not what was asked for: the next run asks again.
+            "key": self.item.key if voice == self.item.voice else None,
             "error": self.error_code and {"code": self.error_code, "message": self.error},
         }
 

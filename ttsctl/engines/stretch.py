@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_FRAME = 720  # 30 ms at 24 kHz: two or three periods of a low voice
+_FRAME = 720  # about 30 ms: two or three periods of a low voice
 _HOP = _FRAME // 2
-_SEARCH = 240  # 10 ms each way: a whole period of a voice of 100 Hz
+_SEARCH = 240  # about 10 ms each way: a whole period of a voice of 100 Hz
 
 Samples = NDArray[np.float32]
 
