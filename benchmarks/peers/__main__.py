@@ -87,6 +87,10 @@ def _page(result: dict[str, Any]) -> str:
         "The same voices of true size, the same texts, in turn, in one run; medians. A factor above"
         " 1 is in ttsctl's favour. Made by `python -m benchmarks.peers`.",
         "",
+        "A cold start is, for ttsctl, the time from the start of the command to its first sample on"
+        " stdout; for the peers that of the whole command, which writes its file at the end. First"
+        " sounds are measured with the model loaded, on one processor.",
+        "",
         f"{facts['processor']}, {facts['processors']} processors, {facts['system']},"
         f" Python {facts['python']}.",
         "",
