@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
+from tests.voices.made import put_piper
 from ttsctl.cli.head_start import start_worker
 
 
@@ -65,3 +66,15 @@ def test_a_guess_that_was_wrong_is_ended(run: Run) -> None:
     """What looks like an option may be the text."""
     answer = run("say", "-o", "a.wav", "--voice", "espeak:en-us", "--", "-vtone:sine")
     assert answer.code == 0
+
+
+@pytest.mark.parametrize("record", ["[" * 100_000, '{"files": {"\\u0000": {}}}', "{}"])
+def test_a_damaged_record_of_a_voice_is_no_fault_of_the_command(run: Run, record: str) -> None:
+    (put_piper("en_US-tiny-low").folder / "installed.json").write_text(record)
+    assert run("say", "hello", "-o", "a.wav").code == 0
+
+
+def test_whatever_goes_wrong_nothing_is_started() -> None:
+    """No file name may have a NUL, which is a ValueError, and none of ours."""
+    assert start_worker(["say", "-v", "piper:a\0b", "hello"]) is None
+    assert start_worker(["say", "-v", 7, "hello"]) is None  # type: ignore[list-item]

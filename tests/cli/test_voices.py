@@ -120,3 +120,26 @@ def test_only_fetching_imports_the_library_of_the_hub(arguments: list[str], tmp_
         "assert not {'huggingface_hub', 'piper', 'onnxruntime'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program, *arguments], check=True, cwd=tmp_path)
+
+
+def test_a_damaged_voice_does_not_mute_the_others(run: Run, tmp_path: Path) -> None:
+    item = put_piper("en_US-tiny-low")
+    with (item.folder / "en_US-tiny-low.onnx").open("ab") as stream:
+        stream.write(b"x")
+    answer = run("say", "hello", "-o", "a.wav", "--json")
+    assert (answer.code, answer.json["voice"]) == (0, "espeak:en-us")
+    assert answer.stderr.count("voice 'piper:en_US-tiny-low' is passed over") == 1
+
+
+@pytest.mark.parametrize("endpoint", ["http://[::1", "http://a:99999999"])
+def test_an_endpoint_that_is_no_address_is_told(run: Run, endpoint: str) -> None:
+    answer = run("voices", "get", LESSAC, "--json", HF_ENDPOINT=endpoint)
+    assert (answer.code, answer.json["error"]["code"]) == (4, "TTS_MODEL_NOT_FOUND")
+    assert "HF_ENDPOINT" in answer.json["error"]["message"]
+
+
+def test_a_preview_replaces_a_file_only_by_force(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"mine")
+    assert run("voices", "preview", "de", "-o", "a.wav").code == 5
+    assert (tmp_path / "a.wav").read_bytes() == b"mine"
+    assert run("voices", "preview", "de", "-o", "a.wav", "--force").code == 0

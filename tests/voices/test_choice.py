@@ -8,7 +8,7 @@ from tests.voices.made import put_kokoro, put_piper
 from ttsctl.errors import InvalidRequestError, InvalidVoiceError, ModelNotFoundError
 from ttsctl.settings import voices_folder
 from ttsctl.speech import Voice
-from ttsctl.voices import known, shelf
+from ttsctl.voices import known, shelf, store
 from ttsctl.voices.catalogue import alternatives, installed, resolve
 
 LESSAC = "en_US-lessac-medium"
@@ -173,3 +173,46 @@ def put_all(names: list[str]) -> None:
         else:
             locale, _, quality = name.split("-")
             put_piper(name, known.piper_tag(locale), quality)
+
+
+def test_auto_passes_over_a_damaged_voice_and_tells_so_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    put_all(["en_US-a-high", "en_US-b-low"])
+    assert resolve("auto").name == "en_US-a-high"
+    alter("en_US-a-high")
+    assert [resolve("auto", tag).name for tag in (None, "en")] == ["en_US-b-low"] * 2
+    assert caplog.text.count("voice 'piper:en_US-a-high' is passed over") == 1
+    alter("en_US-b-low")
+    assert resolve("auto").id == "espeak:en-us"
+
+
+def test_auto_passes_over_damaged_voices_of_other_languages_and_engines() -> None:
+    put_all(["de_DE-a-low", "af_heart"])
+    alter("de_DE-a-low")
+    (voices_folder() / "kokoro" / "model" / "model.onnx").unlink()
+    assert resolve("auto").id == "espeak:en-us"
+    assert resolve("auto", "de").id == "espeak:de"
+
+
+@pytest.mark.parametrize("record", [b'{"files": {}}', b"[" * 100_000, b'{"files": {"\\u0000": 1}}'])
+def test_what_stands_in_is_found_whatever_a_record_says(record: bytes) -> None:
+    (put_piper(LESSAC).folder / store.RECORD).write_bytes(record)
+    failed = Voice("kokoro", "af_heart", "en-us", "")
+    assert [voice.id for voice in alternatives(failed, "en-us")] == ["espeak:en-us"]
+    with pytest.raises(ModelNotFoundError, match="is not installed"):
+        resolve(LESSAC)
+
+
+def test_a_number_of_speakers_takes_no_memory() -> None:
+    put_piper(LESSAC, num_speakers=300_000_000)
+    with pytest.raises(InvalidVoiceError, match="a number below 300000000"):
+        resolve(f"{LESSAC}#nobody")
+    for number in ("007", "٣", "9" * 5000):
+        with pytest.raises(InvalidVoiceError, match="has no speaker"):
+            resolve(f"{LESSAC}#{number}")
+
+
+def alter(name: str) -> None:
+    with (voices_folder() / "piper" / name / f"{name}.onnx").open("ab") as stream:
+        stream.write(b"x")

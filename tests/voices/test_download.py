@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.voices.hub_server import Hub, serving
-from tests.voices.made import md5, piper_config
+from tests.voices.made import md5, piper_config, put
 from ttsctl.settings import voices_folder
 from ttsctl.voices import store
 
@@ -308,3 +308,13 @@ def test_a_fetched_voice_is_loaded_and_is_the_default(start: Start) -> None:
     name = "piper:en_US-tiny-low"
     assert answer(start(program=["-c", program])) == [[name], name, [name]]
     assert answer(start(program=["-c", program])) == [[], name, []]
+
+
+def test_a_voice_that_was_added_under_the_name_is_not_the_one_to_fetch(start: Start) -> None:
+    put("piper", "en_US-tiny-low", "en-us", {"en_US-tiny-low.onnx": b"mine"})
+    process = start()
+    stdout, stderr = process.communicate(timeout=60)
+    assert json.loads(stdout) == {"is_new": True}
+    assert "replacing the voice that was added as piper:en_US-tiny-low" in stderr
+    assert_whole()
+    assert answer(start()) == {"is_new": False}

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,3 +107,38 @@ def test_the_exported_model_of_the_engine_alters_nothing() -> None:
     before = resolve("kokoro:af_sky")
     (voices_folder() / "kokoro" / "model" / "derived.onnx").write_bytes(b"x")
     assert resolve("kokoro:af_sky") == before
+
+
+def test_the_fingerprint_names_every_phonemiser_that_is_installed() -> None:
+    """espeak-ng, which piper-tts brings, speaks for misaki where that knows no word."""
+    put_kokoro("af_sky", "ff_siwis")
+    for name in ("af_sky", "ff_siwis"):
+        fingerprint = resolve(f"kokoro:{name}").fingerprint
+        assert "piper_tts-" in fingerprint
+        assert ("misaki-" in fingerprint) == (importlib.util.find_spec("misaki") is not None)
+
+
+@pytest.mark.parametrize(
+    ("voice", "module"), [("jf_alpha", "pyopenjtalk"), ("zf_xiaobei", "jieba")]
+)
+def test_installing_a_dictionary_changes_the_fingerprint(
+    voice: str, module: str, tmp_path: Path
+) -> None:
+    put_kokoro(voice)
+    for package in ("misaki", module):
+        (tmp_path / "packages" / package).mkdir(parents=True)
+        (tmp_path / "packages" / package / "__init__.py").touch()
+    program = f"from ttsctl.voices.catalogue import resolve; print(resolve({voice!r}).fingerprint)"
+
+    def fingerprint() -> str:
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path / "packages")}
+        command = [sys.executable, "-c", program]
+        return subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    with_it = fingerprint()
+    shutil.rmtree(tmp_path / "packages" / module)
+    if importlib.util.find_spec(module) is None:
+        assert fingerprint() != with_it
+    assert module in with_it

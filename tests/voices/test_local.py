@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,9 @@ def test_an_unwritable_store_is_told(piper_model: Path, tmp_path: Path) -> None:
         (piper_config(phoneme_id_map={}), "'phoneme_id_map' is wrong"),
         (piper_config(num_symbols=0), "'num_symbols' is wrong"),
         (piper_config(num_speakers=None), "'num_speakers' is missing"),
+        (piper_config(num_speakers=300_000_000), "'num_speakers' is wrong"),
+        (piper_config(speaker_id_map=[1]), "'speaker_id_map' is wrong"),
+        (piper_config(speaker_id_map={"anna": "0"}), "'speaker_id_map' is wrong"),
         (piper_config(language=7), "'language' is wrong"),
     ],
 )
@@ -195,3 +199,53 @@ def test_an_array_of_another_shape_or_type_is_refused(
     (tmp_path / "af_y.npy").write_bytes(b"\x93NUMPY\x01")
     with pytest.raises(InvalidRequestError, match="float32"):
         pickles.check_voice(tmp_path / "af_y.npy")
+
+
+def test_adding_a_damaged_voice_again_mends_it(piper_model: Path) -> None:
+    (item,) = local.look(piper_model)
+    assert local.install(voices_folder(), item, print)
+    for damage in (lambda path: path.write_bytes(b"MODEL"), Path.unlink):
+        damage(voices_folder() / "piper" / item.name / piper_model.name)
+        assert local.install(voices_folder(), item, print)
+        (present,) = store.items(voices_folder() / "piper")
+        store.check(present, is_thorough=True)
+
+
+def test_another_kokoro_model_is_told_what_makes_room(kokoro_folder: Path) -> None:
+    model = local.look(kokoro_folder)[0]
+    local.install(voices_folder(), model, print)
+    (kokoro_folder / "any-name.onnx").write_bytes(b"other")
+    with pytest.raises(
+        InvalidRequestError, match=r"Kokoro model; run: ttsctl voices remove kokoro$"
+    ):
+        local.install(voices_folder(), model, print)
+
+
+def test_a_kokoro_voice_has_no_dot_in_its_name(kokoro_folder: Path) -> None:
+    with pytest.raises(InvalidRequestError, match="letters, digits, and _ - only"):
+        local.look(kokoro_folder / "voices" / "af_sky.pt", "af_a.b")
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_that_is_packed_wrongly_is_refused(tmp_path: Path, compression: int) -> None:
+    path = tmp_path / "af_packed.pt"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("voice/data.pkl", voice_pickle())
+        archive.writestr("voice/data/0", bytes(pickles.VOICE_BYTES))
+    pickles.check_voice(path)
+    content = bytearray(path.read_bytes())
+    start = 30 + len("voice/data.pkl")  # of the member's content, behind its header
+    content[start : start + 40] = b"\xff" * 40
+    path.write_bytes(content)
+    with pytest.raises(InvalidRequestError, match="damaged"):
+        local.look(path)
+
+
+def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
+    path = tensor(tmp_path / "af_secret.pt")
+    content = bytearray(path.read_bytes())
+    content[6] |= 1  # the flag of encryption, in the member's header and in the directory
+    content[content.index(b"PK\1\2") + 8] |= 1
+    path.write_bytes(content)
+    with pytest.raises(InvalidRequestError, match="damaged"):
+        local.look(path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from typing import Any
 
 import pytest
 
@@ -99,3 +101,35 @@ def test_discarding_leaves_nothing() -> None:
     shelf.discard(item.folder)
     assert not item.folder.exists()
     shelf.discard(item.folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"language": None},
+        {"source": 7},
+        {"quality": "\ud800"},
+        {"files": {}},
+        {"files": []},
+        {"schema": 2},
+        {"files": {"a": {"size_bytes": 1, "sha256": 7, "mtime_ns": 1}}},
+        {"files": {"a": {"size_bytes": 1, "sha256": "x", "mtime_ns": 1}}},
+        {"files": {"a": {"size_bytes": "1", "sha256": "0" * 64, "mtime_ns": 1}}},
+        *(
+            {"files": {name: {"size_bytes": 1, "sha256": "0" * 64, "mtime_ns": 1}}}
+            for name in ("", "..", "../x", "/etc/passwd", "a/b", "a\\b", "a\0b", "a\ud800")
+        ),
+    ],
+)
+def test_a_record_that_says_what_it_may_not_is_none(changes: dict[str, Any]) -> None:
+    item = put_piper(NAME)
+    path = item.folder / store.RECORD
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | changes))
+    assert store.read(item.folder) is None
+    assert store.items(item.folder.parent) == []
+
+
+def test_a_record_that_is_nested_deeply_is_none() -> None:
+    item = put_piper(NAME)
+    (item.folder / store.RECORD).write_text("[" * 100_000)
+    assert store.read(item.folder) is None

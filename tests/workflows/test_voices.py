@@ -9,13 +9,15 @@ import pytest
 
 from tests.voices.made import piper_config, put_kokoro, put_piper, tensor
 from ttsctl.errors import (
+    DeadlineError,
     EngineError,
     InvalidRequestError,
     InvalidVoiceError,
     ModelNotFoundError,
     NotInstalledError,
+    OutputError,
 )
-from ttsctl.settings import voices_folder
+from ttsctl.settings import models_folder, voices_folder
 from ttsctl.speech import Voice
 from ttsctl.voices import catalogue, store
 from ttsctl.voices.wanted import items_for
@@ -30,7 +32,7 @@ LESSAC = "en_US-lessac-medium"
 class Loader:
     """Remembers what it was asked to load, and fails if it is told to."""
 
-    def __init__(self, error: Exception | None = None) -> None:
+    def __init__(self, error: BaseException | None = None) -> None:
         self.loaded: list[str] = []
         self._error = error
 
@@ -169,3 +171,44 @@ def test_a_preview_is_in_the_language_of_the_voice(tmp_path: Path) -> None:
     assert "Guten Tag" in "".join(request.pieces)
     assert (request.encoding.format, request.is_played) == ("opus", False)
     assert list(preview_request("espeak:eo", "Saluton", None).pieces) == ["Saluton"]
+
+
+@pytest.mark.parametrize(
+    "error", [DeadlineError("hung"), KeyboardInterrupt(), OSError("disk"), ValueError("bug")]
+)
+def test_whatever_breaks_an_adding_off_leaves_nothing(model: Path, error: BaseException) -> None:
+    with pytest.raises(type(error)):
+        add(model, None, print, Loader(error))
+    assert store.items(voices_folder() / "piper") == []
+
+
+def test_one_speaker_is_not_removed() -> None:
+    put_piper(LESSAC, num_speakers=3)
+    for name in (f"{LESSAC}#2", f"piper:{LESSAC}#2"):
+        with pytest.raises(InvalidRequestError, match="one speaker of a voice"):
+            remove(name, print)
+    assert show(LESSAC).is_whole
+
+
+def test_remove_takes_what_was_prepared_of_the_voice_and_of_no_other() -> None:
+    item = put_piper(LESSAC)
+    put_kokoro("af_sky", "af_heart")
+    models = models_folder()
+    for name in (LESSAC, f"{LESSAC}-b", "kokoro", "kokoro-b"):
+        (models / f"{name}-0123456789abcdef").mkdir(parents=True)
+        (models / f"{name}-0123456789abcdef" / "a.onnx").write_bytes(bytes(1000))
+    record_bytes = (item.folder / store.RECORD).stat().st_size
+    assert remove(LESSAC, print) == item.size_bytes + record_bytes + 1000
+    remove("af_sky", print)
+    assert len(list(models.iterdir())) == 3
+    remove("kokoro", print)
+    left = sorted(folder.name.rpartition("-")[0] for folder in models.iterdir())
+    assert left == [f"{LESSAC}-b", "kokoro-b"]
+
+
+def test_a_preview_replaces_no_file_unless_it_may(tmp_path: Path) -> None:
+    file = tmp_path / "a.wav"
+    file.write_bytes(b"mine")
+    with pytest.raises(OutputError, match="exists"):
+        preview_request("espeak:de", None, file)
+    assert preview_request("espeak:de", None, file, is_replacing=True).file == file

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ttsctl.errors import TtsctlError
 from ttsctl.settings import look_around
 from ttsctl.voices.catalogue import AUTO, resolve
 from ttsctl.workers.parent import Worker
@@ -35,7 +34,8 @@ def start_worker(arguments: Sequence[str]) -> Worker | None:
         chosen = resolve(AUTO if voice is None else voice, language)
         worker = Worker(chosen.engine)
         worker.begin_load(chosen)
-    except (TtsctlError, OSError):
+    except Exception:
+        # Whatever it is, bugs included: the command meets it again, and can say it better.
         return None
     return worker
 

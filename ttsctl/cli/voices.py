@@ -144,6 +144,7 @@ def preview(
     output_file: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="OUT", help="Write it instead.")
     ] = None,
+    force: options.Force = False,
     json: options.Json = False,
 ) -> None:
     """Hear a voice say a sentence in its language."""
@@ -151,7 +152,7 @@ def preview(
     from ttsctl.workflows.say import speak
     from ttsctl.workflows.voices.preview import preview_request
 
-    request = preview_request(name, text, output_file)
+    request = preview_request(name, text, output_file, is_replacing=force)
     with closing(make_speaker(speaker_config(context))) as speaker:
         report = speak(speaker, request, write=output.write_audio, play=_play)
     if json or output_file:

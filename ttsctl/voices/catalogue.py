@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from ttsctl.errors import (
+    EngineError,
     InvalidRequestError,
     InvalidVoiceError,
     NotInstalledError,
@@ -17,6 +20,7 @@ from ttsctl.settings import voices_folder
 from ttsctl.speech import ENGINE_GROUP, Voice
 from ttsctl.voices import embedded, espeak, known, kokoro, piper
 from ttsctl.voices.embedded import covers
+from ttsctl.voices.store import Item
 
 AUTO = "auto"
 NEURAL_ENGINES = ("kokoro", "piper")
@@ -27,6 +31,8 @@ _INSTALLED = {"kokoro": kokoro.installed, "piper": piper.installed}
 _VOICE = {"kokoro": kokoro.voice, "piper": piper.voice}
 _TONE_NAMES = ("sine", "faulty")
 _DEFAULT_LANGUAGE = "en"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -122,8 +128,8 @@ def _default() -> Voice:
         if found := _serving(engine, _DEFAULT_LANGUAGE):
             return found
     for engine in NEURAL_ENGINES:
-        if items := _INSTALLED[engine](root):
-            return _VOICE[engine](root, items[0].name)
+        if found := _first_whole(engine, _INSTALLED[engine](root)):
+            return found
     return embedded.voice(embedded.DEFAULT)
 
 
@@ -139,19 +145,27 @@ def _serving(engine: str, language: str) -> Voice | None:
     """Return the best voice of the engine that speaks `language`, or None."""
     if engine == "espeak":
         return embedded.serving(language)
-    root = voices_folder()
-    name = _best(engine, root, language)
-    return _VOICE[engine](root, name) if name else None
-
-
-def _best(engine: str, root: Path, language: str) -> str | None:
-    """Return the best installed voice of a neural engine that speaks `language`, or None.
-
-    Of the varieties of a language the one that is its espeak-ng default comes first: en-us of en.
-    """
-    able = [item for item in _INSTALLED[engine](root) if is_spoken(item.language, language)]
+    found = _INSTALLED[engine](voices_folder())
+    able = [item for item in found if is_spoken(item.language, language)]
+    # Of the varieties of a language the one that is its espeak-ng default comes first: en-us of en.
     able.sort(key=lambda item: item.language != embedded.DEFAULT)  # keeps the order otherwise
-    return able[0].name if able else None
+    return _first_whole(engine, able)
+
+
+def _first_whole(engine: str, items: Iterable[Item]) -> Voice | None:
+    """Return the first voice that can be used: nobody asked for the one that is damaged."""
+    for item in items:
+        try:
+            return _VOICE[engine](voices_folder(), item.name)
+        except EngineError as error:
+            _warn_once(f"voice '{engine}:{item.name}' is passed over: {error.message}")
+    return None
+
+
+@functools.lru_cache(maxsize=64)
+def _warn_once(message: str) -> None:
+    """Tell it once a process: `say` looks for its voice twice, at its head start and again."""
+    _log.warning(message)
 
 
 def _widening(language: str) -> list[str]:
@@ -205,9 +219,9 @@ def _tone(name: str) -> Voice:
 def _neural_entries() -> list[CatalogueEntry]:
     root = voices_folder()
     found: list[Voice] = []
-    if shared := kokoro.model(root):
-        found += (kokoro.single(item, shared) for item in kokoro.installed(root))
     with contextlib.suppress(NotInstalledError):  # voices that nothing here can phonemise for
+        if shared := kokoro.model(root):
+            found += (kokoro.single(item, shared) for item in kokoro.installed(root))
         found += [piper.described(item) for item in piper.installed(root)]
     return [CatalogueEntry(voice, known.title_of(voice.language)) for voice in found]
 

@@ -54,8 +54,11 @@ def get(root: Path, item: KnownItem, means: Means) -> bool:
     folder = root / item.engine / item.name
     with shelf.held(folder, means.tell):
         shelf.remove_leftovers(folder)
-        if _is_whole(folder):
+        present = store.read(folder)
+        if present and present.source == item.source and store.is_whole(present):
             return False
+        if present and present.source == store.LOCAL:
+            means.tell(f"replacing the voice that was added as {item.id}")
         parts = _parts_folder(root)
         shelf.need_space(parts, item.size_bytes - _fetched(parts, item), means.free_bytes)
         with shelf.gathering(folder) as gathered:
@@ -127,17 +130,6 @@ def _take_cached(wanted: HubFile, file: KnownFile, facts: Stated, target: Path) 
         os.link(local.resolve(), target)
     except OSError:  # on another disk
         shutil.copyfile(local, target)
-    return True
-
-
-def _is_whole(folder: Path) -> bool:
-    item = store.read(folder)
-    if item is None:
-        return False
-    try:
-        store.check(item, is_thorough=True)
-    except ModelNotFoundError:
-        return False
     return True
 
 

@@ -17,23 +17,35 @@ from pathlib import Path
 from typing import IO, Any, cast
 from urllib.parse import urlsplit
 
-from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
-from huggingface_hub.errors import (
-    HfHubHTTPError,
-    HTTPError,  # of requests, httpx or httpx2, as the release has it
-    OfflineModeIsEnabled,
-)
-from huggingface_hub.file_download import http_get
-from huggingface_hub.utils import build_hf_headers, disable_progress_bars
-
 from ttsctl.errors import ModelNotFoundError, OutputError
 from ttsctl.files import reason
+
+try:
+    from huggingface_hub import constants
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HTTPError,  # of requests, httpx or httpx2, as the release has it
+        OfflineModeIsEnabled,
+    )
+    from huggingface_hub.file_download import (  # the top would print a failure to stdout
+        get_hf_file_metadata,
+        hf_hub_url,
+        http_get,
+        try_to_load_from_cache,
+    )
+    from huggingface_hub.utils import build_hf_headers, disable_progress_bars
+except ValueError as error:  # it takes HF_ENDPOINT and its other variables apart at once
+    raise ModelNotFoundError(
+        f"an HF_ variable of the environment, such as HF_ENDPOINT, is wrong: {error};"
+        " correct or unset it"
+    ) from error
 
 ATTEMPTS = 3
 BACK_OFF_S = 0.5  # doubles with each further attempt
 _BLOCK_BYTES = 1 << 18  # what is lost by a kill, and a step of the progress bar
 _PASSING = (408, 429, 500, 502, 503, 504)
-_FAILURES = (HTTPError, OSError)  # the library raises OSError for a body of the wrong length
+# The library raises OSError for a body of the wrong length, ValueError for an address that is none.
+_FAILURES = (HTTPError, OSError, ValueError)
 
 OnBytes = Callable[[int], None]
 

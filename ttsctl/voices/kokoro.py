@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import math
 from pathlib import Path
@@ -13,6 +14,12 @@ from ttsctl.voices.store import Item
 
 KOKORO_SETTINGS = 1  # counts changes to how our engine drives the model, for the cache key
 MAX_PARTS = 16
+# What misaki imports for a language; where one is missing, espeak-ng phonemises all of it.
+_DICTIONARIES = {
+    "en": ("num2words",),
+    "ja": ("num2words", "pyopenjtalk", "fugashi", "jaconv", "mojimoji", "unidic"),
+    "zh": ("num2words", "pypinyin", "cn2an", "jieba"),
+}
 _UNITS = 10_000  # a weight is a whole number of these, so that equal blends have one spelling
 
 Blend = dict[str, float]
@@ -65,14 +72,13 @@ def single(item: Item, shared: Item) -> Voice:
 def _described(blend: Blend, parts: dict[str, Item], shared: Item) -> Voice:
     """Return the voice that a blend of installed voices makes; its language is the heaviest's."""
     digests = " ".join(store.short_digests(parts[name]) for name in sorted(parts))
-    fingerprint = (
-        f"kokoro {KOKORO_SETTINGS} {_phonemiser()} {store.short_digests(shared)} {digests}"
-    )
-    heaviest = min(blend, key=lambda name: (-blend[name], name))
+    language = parts[min(blend, key=lambda name: (-blend[name], name))].language
+    phonemisers = _phonemisers(language.partition("-")[0])
+    fingerprint = f"kokoro {KOKORO_SETTINGS} {phonemisers} {store.short_digests(shared)} {digests}"
     return Voice(
         known.KOKORO,
         spelled(blend),
-        parts[heaviest].language,
+        language,
         fingerprint,
         str(shared.folder.parent),
     )
@@ -142,10 +148,17 @@ def _part(root: Path, name: str) -> Item:
     )
 
 
-def _phonemiser() -> str:
-    """Return name and release of what turns text into phonemes."""
+@functools.cache
+def _phonemisers(language: str) -> str:
+    """Return names and releases of what turns text of a language into phonemes.
+
+    espeak-ng, which is in piper-tts, phonemises what misaki does not know, and most languages.
+    """
     spec = importlib.util.find_spec("misaki")
     if spec is None or spec.origin is None:
         return piper.package()
     folder = Path(spec.origin).parent.parent
-    return next((path.stem for path in folder.glob("misaki-*.dist-info")), "misaki")
+    misaki = next((path.stem for path in folder.glob("misaki-*.dist-info")), "misaki")
+    modules = _DICTIONARIES.get(language, ())
+    present = [name for name in modules if importlib.util.find_spec(name) is not None]
+    return " ".join([piper.package(), misaki, *present])

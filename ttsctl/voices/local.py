@@ -12,10 +12,14 @@ from typing import Any
 
 from ttsctl.errors import InvalidRequestError, OutputError
 from ttsctl.files import reason
-from ttsctl.voices import known, pickles, shelf, store
+from ttsctl.voices import known, pickles, piper, shelf, store
 from ttsctl.voices.store import Item
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_NAMES = {
+    known.PIPER: re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"),
+    # No dot: in a blend, "af_a.5" would be hard to tell from a weight, and the engine refuses it.
+    known.KOKORO: re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}"),
+}
 _CONFIG = "config.json"
 _WEIGHTS = "kokoro-v1_0.pth"
 _TENSORS = (".pt", ".npy")
@@ -78,17 +82,16 @@ def install(root: Path, item: LocalItem, tell: shelf.Tell) -> bool:
     with shelf.held(folder, tell):
         shelf.remove_leftovers(folder)
         if present := store.read(folder):
-            if _is_same(present, item):
+            if not _is_same(present, item):
+                raise InvalidRequestError(_taken(item))
+            if store.is_whole(present):
                 return False
-            raise InvalidRequestError(
-                f"there is another voice '{item.id}'; choose a --name, or run:"
-                f" ttsctl voices remove {item.id}"
-            )
         size_bytes = sum(source.stat().st_size for source in item.files.values())
         shelf.need_space(folder.parent, size_bytes, shelf.free_bytes)
         with shelf.gathering(folder) as gathered:
             for name, source in item.files.items():
                 shutil.copyfile(source, gathered / name)
+            shelf.discard(folder)  # what is left there was altered, or is no item
             shelf.place(gathered, Item(folder, store.LOCAL, item.language, item.quality, {}))
     return True
 
@@ -99,7 +102,7 @@ def _piper_voice(path: Path, name: str) -> LocalItem:
     problem = _problem_of(config)
     if problem:
         raise InvalidRequestError(f"{beside} is no configuration of a Piper voice: {problem}")
-    _check_name(name)
+    _check_name(known.PIPER, name)
     code = str(config.get("language", {}).get("code") or config["espeak"]["voice"])
     quality = str(config["audio"].get("quality") or name.rpartition("-")[2])
     return LocalItem(
@@ -118,7 +121,8 @@ def _problem_of(config: Any) -> str:
         "espeak.voice": lambda value: isinstance(value, str) and bool(value),
         "phoneme_id_map": lambda value: isinstance(value, dict) and len(value) > 0,
         "num_symbols": lambda value: isinstance(value, int) and value > 0,
-        "num_speakers": lambda value: isinstance(value, int) and value > 0,
+        "num_speakers": lambda value: isinstance(value, int) and 0 < value <= piper.MAX_SPEAKERS,
+        "speaker_id_map": _is_speaker_map,
     }
     for path, is_good in needed.items():
         value = config
@@ -127,6 +131,13 @@ def _problem_of(config: Any) -> str:
         if not is_good(value):
             return f"'{path}' is {'missing' if value is None else 'wrong'}"
     return "" if isinstance(config.get("language", {}), dict) else "'language' is wrong"
+
+
+def _is_speaker_map(value: Any) -> bool:
+    """Whether it gives speakers their numbers; a voice of one speaker may do without."""
+    if value is None:
+        return True
+    return isinstance(value, dict) and all(type(number) is int for number in value.values())
 
 
 def _kokoro_folder(folder: Path) -> list[LocalItem]:
@@ -159,7 +170,7 @@ def _kokoro_model(folder: Path) -> LocalItem:
 
 
 def _kokoro_voice(path: Path, name: str) -> LocalItem:
-    _check_name(name)
+    _check_name(known.KOKORO, name)
     language = known.kokoro_language(name)
     if language is None:
         letters = ", ".join(
@@ -184,11 +195,23 @@ def _read_json(path: Path, missing: str) -> Any:
         raise InvalidRequestError(f"{path} is no JSON: {error}") from error
 
 
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
+def _check_name(engine: str, name: str) -> None:
+    if not _NAMES[engine].fullmatch(name):
+        marks = ". _ -" if engine == known.PIPER else "_ -"
         raise InvalidRequestError(
-            f"'{name}' cannot be the name of a voice: letters, digits, and . _ - only; use --name"
+            f"'{name}' cannot be the name of a {engine} voice: letters, digits, and {marks} only;"
+            " use --name"
         )
+
+
+def _taken(item: LocalItem) -> str:
+    """Return why an item whose name another has is not installed, and what to do about it."""
+    if item.id == known.kokoro_model().id:  # it has no name to choose, and goes with its voices
+        return "there is another Kokoro model; run: ttsctl voices remove kokoro"
+    return (
+        f"there is another voice '{item.id}'; choose a --name, or run:"
+        f" ttsctl voices remove {item.id}"
+    )
 
 
 def _is_same(present: Item, item: LocalItem) -> bool:

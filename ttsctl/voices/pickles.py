@@ -8,9 +8,11 @@ executes none of them; what goes beyond describing tensors is refused.
 from __future__ import annotations
 
 import ast
+import lzma
 import pickletools
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,17 @@ _MODEL_NAMES = {
     "torch._utils _rebuild_parameter",
     *(f"torch {kind}Storage" for kind in _STORAGES),
 }
+# What zipfile raises for a broken, an encrypted (RuntimeError) and a strangely packed member.
+_DAMAGES = (
+    OSError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
 # Of pickle's instructions those that put plain values together, remember them, and look up and call
 # what GLOBAL names; not STACK_GLOBAL, INST, OBJ or NEWOBJ, whose names are harder to tell.
 # fmt: off
@@ -74,7 +87,7 @@ def check_model(path: Path) -> None:
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
+    except _DAMAGES as error:
         raise InvalidRequestError(f"{path} is no file of PyTorch, or not all of one") from error
 
 
@@ -84,7 +97,7 @@ def _check_pickle(path: Path, archive: zipfile.ZipFile, allowed: set[str], max_b
         raise InvalidRequestError(f"{path} is no file of PyTorch")
     try:
         strange = sorted(set(_strange_names(archive.read(entries[0]), allowed)))
-    except (ValueError, OSError, zipfile.BadZipFile, NotImplementedError) as error:
+    except _DAMAGES as error:
         raise InvalidRequestError(f"{path} is damaged: {error}") from error
     if strange:
         raise InvalidRequestError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from ttsctl.voices import known, store
 from ttsctl.voices.store import Item
 
 PIPER_SETTINGS = 1  # counts changes to how our engine drives the model, for the cache key
+MAX_SPEAKERS = 100_000  # the largest voice there is has 904
+
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")
 
 
 def installed(root: Path) -> list[Item]:
@@ -71,26 +75,26 @@ def package() -> str:
 
 
 def speakers(item: Item) -> dict[str, int]:
-    """Return the speakers of a voice by name and number, read from its configuration."""
-    config = _config(item)
-    named = {str(name): int(number) for name, number in config.get("speaker_id_map", {}).items()}
-    return {**{str(number): number for number in range(config.get("num_speakers", 1))}, **named}
+    """Return the numbers of the speakers that have a name, read from the configuration."""
+    found: dict[str, int] = _config(item).get("speaker_id_map") or {}
+    return found
 
 
 def _check_speaker(item: Item, speaker: str) -> None:
-    known_speakers = speakers(item)
-    if speaker not in known_speakers:
-        names = [name for name in known_speakers if not name.isdigit()]
+    named = speakers(item)
+    count = _config(item).get("num_speakers", 1)
+    is_number = _NUMBER.fullmatch(speaker) and int(speaker) < count
+    if not is_number and speaker not in named:
         raise InvalidVoiceError(
-            f"voice 'piper:{item.name}' has no speaker '{speaker}'{nearest(speaker, names)};"
-            f" a name or a number below {_config(item).get('num_speakers', 1)} will do"
+            f"voice 'piper:{item.name}' has no speaker '{speaker}'{nearest(speaker, named)};"
+            f" a name or a number below {count} will do"
         )
 
 
 def _config(item: Item) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads((item.folder / f"{item.name}.onnx.json").read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelNotFoundError(
             f"the configuration of voice 'piper:{item.name}' is damaged; run: {item.remedy}"
         ) from error

@@ -80,9 +80,7 @@ def place(gathered: Path, item: Item) -> Item:
             _sync(gathered / name)
         placed = Item(item.folder, item.source, item.language, item.quality, files)
         store.write_record(Item(gathered, item.source, item.language, item.quality, files))
-        if (
-            item.folder.exists()
-        ):  # no item, or its record would have been found: what is left of one
+        if item.folder.exists():  # what is left of an item: one with a record would have been found
             shutil.rmtree(item.folder)
         gathered.rename(item.folder)
         _sync(item.folder.parent)

@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ LOCAL = "local"  # the source of a voice that did not come from the hub
 SCHEMA = 1
 
 _BLOCK_BYTES = 1 << 20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class FileRecord(NamedTuple):
@@ -73,23 +74,21 @@ def read(folder: Path) -> Item | None:
     try:
         found = json.loads((folder / RECORD).read_bytes())
         files = {name: FileRecord(**fields) for name, fields in found["files"].items()}
-        if found["schema"] != SCHEMA:
-            return None
-        return Item(folder, found["source"], found["language"], found["quality"], files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        item = Item(folder, found["source"], found["language"], found["quality"], files)
+        return item if found["schema"] == SCHEMA and _is_sound(item) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
 def find(engine_folder: Path, name: str) -> Item | None:
     """Return the item called `name`, which may be anything that a user types, or None."""
-    is_plain = name and not name.startswith(".") and not {"/", "\\", "\0"} & set(name)
-    return read(engine_folder / name) if is_plain else None
+    return read(engine_folder / name) if _is_plain(name) else None
 
 
 def items(folder: Path) -> list[Item]:
     """Return the items below the folder of an engine, by name."""
     try:
-        names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
+        names = sorted(name for name in os.listdir(folder) if _is_plain(name))
     except OSError:
         return []
     return [item for name in names if (item := read(folder / name)) is not None]
@@ -115,6 +114,15 @@ def check(item: Item, *, is_thorough: bool = False) -> None:
     if renewed != item.files:
         with contextlib.suppress(OutputError):  # a read-only folder: it costs time, nothing else
             write_record(item._replace(files=renewed))
+
+
+def is_whole(item: Item) -> bool:
+    """Whether every file is what was installed; each is read."""
+    try:
+        check(item, is_thorough=True)
+    except ModelNotFoundError:
+        return False
+    return True
 
 
 def write_record(item: Item) -> None:
@@ -144,10 +152,30 @@ def digest(path: Path, algorithm: str, prefix: bytes = b"") -> str:
     return state.hexdigest()
 
 
-def short_digests(item: Item, names: Iterable[str] | None = None) -> str:
+def short_digests(item: Item) -> str:
     """Return the beginnings of the digests of files, in order of their names, for a fingerprint."""
-    chosen = sorted(item.files if names is None else names)
-    return " ".join(item.files[name].sha256[:16] for name in chosen)
+    return " ".join(item.files[name].sha256[:16] for name in sorted(item.files))
+
+
+def _is_plain(name: str) -> bool:
+    """Whether it names something in a folder, and nothing elsewhere; surrogates do not print."""
+    is_inside = not name.startswith(".") and not {"/", "\\"} & set(name)
+    return bool(name) and is_inside and name.isprintable()
+
+
+def _is_sound(item: Item) -> bool:
+    """Whether a record says what a record may say; anybody may have written the file."""
+    texts = (item.source, item.language, item.quality)
+    return (
+        all(isinstance(text, str) and text.isprintable() for text in texts)
+        and bool(item.files)
+        and all(_is_plain(name) and _is_record(record) for name, record in item.files.items())
+    )
+
+
+def _is_record(record: FileRecord) -> bool:
+    numbers = (record.size_bytes, record.mtime_ns)
+    return all(type(number) is int for number in numbers) and bool(_SHA256.fullmatch(record.sha256))
 
 
 def _checked(item: Item, path: Path, record: FileRecord, *, is_thorough: bool) -> FileRecord:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
-from ttsctl.errors import (
-    EngineError,
-    InvalidRequestError,
-    InvalidVoiceError,
-    NotInstalledError,
-    OutputError,
-)
+from ttsctl.errors import InvalidRequestError, InvalidVoiceError, NotInstalledError, TtsctlError
 from ttsctl.settings import voices_folder
 from ttsctl.voices import embedded, known, kokoro, local, piper, shelf
 from ttsctl.voices.local import LocalItem
@@ -20,7 +15,7 @@ from ttsctl.workflows.voices.loading import InstallReport, Load, load_in_worker,
 def add(
     path: Path, name: str | None, tell: shelf.Tell, load: Load = load_in_worker
 ) -> InstallReport:
-    """Copy the voices at `path` into the store, and have them loaded; one that fails is removed.
+    """Copy the voices at `path` into the store, and have them loaded; what fails leaves nothing.
 
     Raises:
         InvalidRequestError: There is no voice there, or one that is not whole or not safe.
@@ -39,7 +34,7 @@ def add(
         load_new(new, tell, load)
     except NotInstalledError:
         raise  # nothing is wrong with the voice
-    except (EngineError, InvalidRequestError, OutputError):
+    except BaseException:  # an interrupt too: who waits in vain for a voice to load presses Ctrl-C
         _undo(root, new, tell)
         raise
     return report([item.id for item in items], new)
@@ -48,7 +43,8 @@ def add(
 def _undo(root: Path, ids: list[str], tell: shelf.Tell) -> None:
     for name in ids:
         folder = root.joinpath(*name.split(":"))
-        with shelf.held(folder, tell):
+        # What cannot be removed hides neither the others nor the error that led here.
+        with contextlib.suppress(TtsctlError), shelf.held(folder, tell):
             shelf.discard(folder)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ttsctl.errors import InvalidRequestError, ModelNotFoundError
-from ttsctl.settings import voices_folder
+from ttsctl.settings import models_folder, voices_folder
 from ttsctl.voices import catalogue, known, kokoro, piper, shelf, store
 from ttsctl.voices.store import Item
 
@@ -62,24 +64,52 @@ def show(name: str) -> VoiceFacts:
 def remove(name: str, tell: shelf.Tell) -> int:
     """Remove an installed voice, or with "kokoro" all of Kokoro; returns the bytes that are free.
 
+    What was prepared of it for this machine goes too.
+
     Raises:
         ModelNotFoundError: It is not installed.
-        InvalidRequestError: It is part of ttsctl, or a blend.
+        InvalidRequestError: It is part of ttsctl, a blend, or one speaker of a voice.
         OutputError: The folder cannot be written.
         BusyError: Another run is installing it.
     """
     freed_bytes = 0
     for folder in _folders_to_remove(name):
         with shelf.held(folder, tell):
-            freed_bytes += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            freed_bytes += _size_bytes(folder)
             shelf.discard(folder)
+        freed_bytes += _discard_prepared(folder)
     return freed_bytes
+
+
+def _discard_prepared(folder: Path) -> int:
+    """Remove the prepared graphs of an item as far as that is possible; returns what is free."""
+    engine, name = folder.parent.name, folder.name
+    if engine == known.KOKORO and name != known.MODEL:
+        return 0  # a voice of Kokoro has no graph of its own
+    stem = known.KOKORO if engine == known.KOKORO else name
+    freed_bytes = 0
+    with contextlib.suppress(OSError):
+        for prepared in models_folder().iterdir():
+            if prepared.name.rpartition("-")[0] == stem:
+                size_bytes = _size_bytes(prepared)
+                shutil.rmtree(prepared)
+                freed_bytes += size_bytes
+    return freed_bytes
+
+
+def _size_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _folders_to_remove(name: str) -> list[Path]:
     root = voices_folder()
     engine, colon, rest = name.partition(":")
     wanted = rest if colon else name
+    if "#" in name:
+        raise InvalidRequestError(
+            f"'{name}' is one speaker of a voice; to remove the voice with all of them,"
+            f" run: ttsctl voices remove {name.partition('#')[0]}"
+        )
     if name == known.KOKORO:
         folders = [item.folder for item in store.items(root / known.KOKORO)]
     elif colon and engine not in catalogue.NEURAL_ENGINES:
@@ -134,12 +164,11 @@ def _known_facts(name: str) -> VoiceFacts:
 
 def _piper_fields(item: Item) -> dict[str, Any]:
     config = json.loads((item.folder / f"{item.name}.onnx.json").read_bytes())
-    speakers = [name for name in piper.speakers(item) if not name.isdigit()]
     return {
         "quality": item.quality,
         "sample_rate": config["audio"]["sample_rate"],
         "speakers": config["num_speakers"],
-        "speaker_names": speakers,
+        "speaker_names": list(piper.speakers(item)),
     }
 
 
