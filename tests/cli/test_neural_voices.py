@@ -156,7 +156,5 @@ def test_nothing_of_onnxruntimes_is_left_in_the_users_cache(
     """It keeps a number for the machine there, and sends usage data, unless told otherwise."""
     install(TINY)
     run("say", "Hello.", "-o", "a.wav", "--no-cache")
-    assert {path.name for path in (tmp_path / "home" / "cache").iterdir()} == {
-        "ttsctl",
-        "ttsctl-models",
-    }
+    kept = {path.name for path in (tmp_path / "home" / "cache").iterdir()}
+    assert kept <= {"ttsctl", "ttsctl-models"}
