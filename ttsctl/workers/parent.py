@@ -7,13 +7,9 @@ the next one.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import select
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Generator
@@ -21,9 +17,9 @@ from typing import IO
 
 from ttsctl.errors import DeadlineError, EngineCrashError, EngineError, TtsctlError, error_from
 from ttsctl.files import reason
-from ttsctl.settings import worker_environment
 from ttsctl.speech import Clip, Utterance, Voice
 from ttsctl.workers import messages
+from ttsctl.workers.launch import how_it_ended, launch
 from ttsctl.workers.messages import Frame, FrameDecoder, ProtocolError
 
 START_TIMEOUT_S = 30.0
@@ -32,13 +28,6 @@ CANCEL_TIMEOUT_S = 1.0  # a worker that has not let go by then is killed
 _EXCERPT_CHARS = 40
 _logger = logging.getLogger(__name__)
 _LOG_TAIL_BYTES = 4_000
-
-# The worker gets its parent's module path as an argument and runs isolated (-I), so that a file in
-# the current folder is never imported in place of a module.
-_BOOTSTRAP = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from ttsctl.workers.child import main; main(sys.argv[2])"
-)
 
 
 class Worker:
@@ -60,7 +49,7 @@ class Worker:
         try:
             # A file rather than a pipe: nobody has to drain it, and its end explains a crash.
             self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `kill`
-            self._process = _start(engine, self._log, threads)
+            self._process = launch(engine, self._log, threads)
         except OSError as error:
             raise EngineError(f"cannot start engine '{engine}': {reason(error)}") from error
         self._decoder = FrameDecoder()
@@ -221,7 +210,7 @@ class Worker:
 
     def _died(self) -> TtsctlError:
         self._process.wait()
-        how = _how(self._process.returncode)
+        how = how_it_ended(self._process.returncode)
         last_words = self._last_words()
         self.kill()
         return EngineCrashError(
@@ -239,33 +228,12 @@ class Worker:
         return "".join(character for character in last if character.isprintable())[:200]
 
 
-def _start(engine: str, log: IO[bytes], threads: int | None) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-I", "-c", _BOOTSTRAP, json.dumps(sys.path), engine],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        env=worker_environment(threads),
-        bufsize=0,
-        start_new_session=True,  # Ctrl-C in the terminal is for the parent, which then decides
-    )
-
-
 def _is_answer(frame: Frame) -> bool:
     """Pass a warning on to the user; everything else answers a request."""
     if frame.header.get("event") != "warning":
         return True
     _logger.warning("%s", frame.header.get("message"))
     return False
-
-
-def _how(return_code: int) -> str:
-    if return_code >= 0:
-        return f"ended with exit code {return_code}"
-    try:
-        return f"was killed by {signal.Signals(-return_code).name}"
-    except ValueError:
-        return f"was killed by signal {-return_code}"
 
 
 def _excerpt(text: str) -> str:

@@ -16,9 +16,9 @@ import pytest
 from onnx import helper
 
 from tests.built import CHOIR, TINY
-from ttsctl.engines.piper.graph import UncuttableError, convolutions, cut
+from ttsctl.engines.piper.graph import UncuttableError, cut
 from ttsctl.engines.piper.model import MANIFEST, PARTS, PREPARATION, open_model, open_prepared
-from ttsctl.engines.piper.planar import planar
+from ttsctl.engines.piper.planar import convolutions, planar
 from ttsctl.engines.piper.prepare import prepare
 from ttsctl.engines.piper.windows import StagedModel, Tensors, WholeModel
 from ttsctl.engines.prepared import prepared_folder

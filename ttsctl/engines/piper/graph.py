@@ -15,7 +15,6 @@ numbers, not assumed (see `ttsctl.engines.piper.prepare`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import onnx
@@ -245,8 +244,3 @@ def _floats(name: str) -> onnx.ValueInfoProto:
 
 def _attributes(node: onnx.NodeProto) -> dict[str, list[int]]:
     return {entry.name: list(entry.ints) for entry in node.attribute if entry.ints}
-
-
-def convolutions(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
-    """Yield the convolutions of a model, transposed ones too."""
-    return (node for node in model.graph.node if node.op_type in ("Conv", "ConvTranspose"))

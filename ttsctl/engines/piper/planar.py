@@ -8,11 +8,12 @@ which only single convolutions are rewritten, are 1.07 to 1.15 times faster.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import onnx
 from onnx import TensorProto, helper
 
-from ttsctl.engines.piper.graph import Part, convolutions
+from ttsctl.engines.piper.graph import Part
 
 HEIGHT_AXIS = 2
 _AXES = "ttsctl_height"
@@ -48,6 +49,11 @@ def planar(part: Part) -> onnx.ModelProto:
     _raise(model, worthwhile)
     _wrap(model, worthwhile)
     return model
+
+
+def convolutions(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """Yield the convolutions of a model, transposed ones too."""
+    return (node for node in model.graph.node if node.op_type in ("Conv", "ConvTranspose"))
 
 
 def _raise(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> None:

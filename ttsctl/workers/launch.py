@@ -1,0 +1,50 @@
+"""The process of a worker: how it is started, and what its end means."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from typing import IO
+
+from ttsctl.settings import worker_environment
+
+# The worker gets its parent's module path as an argument and runs isolated (-I), so that a file in
+# the current folder is never imported in place of a module.
+_BOOTSTRAP = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from ttsctl.workers.child import main; main(sys.argv[2])"
+)
+
+
+def launch(engine: str, log: IO[bytes], threads: int | None) -> subprocess.Popen[bytes]:
+    """Start a process for `engine` that talks over its stdin and stdout.
+
+    Args:
+        engine: Name in the registry.
+        log: Where its stderr goes.
+        threads: What the engine may use; None for its own default.
+
+    Raises:
+        OSError: The system does not start another process.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", _BOOTSTRAP, json.dumps(sys.path), engine],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        env=worker_environment(threads),
+        bufsize=0,
+        start_new_session=True,  # Ctrl-C in the terminal is for the parent, which then decides
+    )
+
+
+def how_it_ended(return_code: int) -> str:
+    """Return how a process with this return code ended, in words."""
+    if return_code >= 0:
+        return f"ended with exit code {return_code}"
+    try:
+        return f"was killed by {signal.Signals(-return_code).name}"
+    except ValueError:
+        return f"was killed by signal {-return_code}"
