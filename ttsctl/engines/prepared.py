@@ -1,4 +1,4 @@
-"""Graphs made ready for this machine, kept in the user's cache folder; safe to delete.
+"""Graphs made ready for this machine, kept beside the user's cache; safe to delete.
 
 What is prepared holds only for the release of onnxruntime, the processor and the model that it was
 made for, so all three are in the name of its folder.
@@ -48,6 +48,10 @@ def make_prepared(folder: Path, write: Callable[[Path], None]) -> None:
         OutputError: The folder cannot be written.
         OSError: Likewise, in the middle.
     """
+    if (
+        folder.exists()
+    ):  # before the lock: two that only want to open it are not in each other's way
+        return
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.parent / f".{folder.name}.lock", "preparation of a voice"):
         if folder.exists():
