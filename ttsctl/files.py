@@ -7,12 +7,14 @@ import errno
 import fcntl
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 from ttsctl.errors import BusyError, OutputError
 
+_POLL_S = 0.2
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.part")
 
 Head = Callable[[bytes, int], bytes]
@@ -97,23 +99,44 @@ def _give_name(temporary: Path, path: Path, *, replace: bool) -> None:
         temporary.replace(path)
     else:
         os.link(temporary, path)  # unlike rename, fails where the name is taken
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Have the content of a file, or the names in a folder, on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
+
+
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make `folder` and those above it; one that is there is left as it is.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
+    try:
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write in {folder}: {reason(error)}") from error
 
 
 @contextlib.contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
+def locked(
+    path: Path, what: str, *, wait_s: float = 0.0, on_wait: Callable[[str], None] | None = None
+) -> Iterator[None]:
     """Hold the lock file `path` for the length of the block; it is freed when the process dies.
 
     Args:
         path: The lock file; made if missing, in an existing folder, and left in place.
         what: What the lock guards, for the message: "prewarm".
+        wait_s: How long to wait for another process that holds it.
+        on_wait: Called once, with what is waited for, where that is so.
 
     Raises:
-        BusyError: Another process holds it; the message names its process id.
+        BusyError: Another process holds it still; the message names its process id.
         OutputError: The file cannot be made.
     """
     try:
@@ -121,12 +144,31 @@ def locked(path: Path, what: str) -> Iterator[None]:
     except OSError as error:
         raise OutputError(f"cannot lock {path}: {reason(error)}") from error
     try:
-        _take(descriptor, what)
+        _wait_for(descriptor, what, wait_s, on_wait)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def _wait_for(
+    descriptor: int, what: str, wait_s: float, on_wait: Callable[[str], None] | None
+) -> None:
+    """Take the lock, asking again and again: flock(2) cannot wait with a time limit."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            _take(descriptor, what)
+        except BusyError as error:
+            if time.monotonic() >= deadline:
+                raise
+            if on_wait is not None:
+                on_wait(error.message)
+                on_wait = None
+            time.sleep(_POLL_S)
+        else:
+            return
 
 
 def _take(descriptor: int, what: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import platform
 import shutil
 import tempfile
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import onnxruntime
 
-from ttsctl.files import locked
+from ttsctl.files import locked, sync
 from ttsctl.settings import models_folder
 
 
@@ -61,21 +60,12 @@ def make_prepared(folder: Path, write: Callable[[Path], None]) -> None:
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
         try:
             write(draft)
-            _sync(draft)
+            for path in draft.iterdir():  # zeros would load, and be silent
+                sync(path)
             draft.rename(folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         _remove_older(folder)
-
-
-def _sync(folder: Path) -> None:
-    """Have the files on disk before their folder gets its name: zeros would load, and be silent."""
-    for path in folder.iterdir():
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 @functools.lru_cache(maxsize=1)

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ttsctl.errors import ModelNotFoundError, OutputError
-from ttsctl.files import reason
+from ttsctl.errors import ModelNotFoundError
+from ttsctl.files import make_folder
 from ttsctl.voices import hub, shelf, store
 from ttsctl.voices.hub import HubFile, Stated
 from ttsctl.voices.known import KnownFile, KnownItem
@@ -136,10 +136,7 @@ def _take_cached(wanted: HubFile, file: KnownFile, facts: Stated, target: Path) 
 def _parts_folder(root: Path) -> Path:
     """Return the folder of unfinished downloads, rid of those that nobody went on with."""
     folder = root / PARTS
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {reason(error)}") from error
+    make_folder(folder)
     oldest_s = time.time() - PART_LIFE_S
     for path in folder.iterdir():
         with contextlib.suppress(OSError):

@@ -10,17 +10,15 @@ import contextlib
 import os
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ttsctl.errors import BusyError, OutputError
-from ttsctl.files import locked, reason
+from ttsctl.files import locked, make_folder, reason, sync
 from ttsctl.voices import store
 from ttsctl.voices.store import Item
 
 WAIT_S = 1800.0  # a slow download of the largest model
-_POLL_S = 0.2
 _LEFTOVER = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp")
 
 Tell = Callable[[str], None]
@@ -34,21 +32,8 @@ def held(folder: Path, tell: Tell, *, wait_s: float = WAIT_S) -> Iterator[None]:
         BusyError: The other run took longer than `wait_s`.
         OutputError: The folder of the voices cannot be written.
     """
-    _make_folder(folder.parent)
-    with contextlib.ExitStack() as stack:
-        deadline = time.monotonic() + wait_s
-        is_told = False
-        while True:
-            try:
-                stack.enter_context(_lock(folder))
-                break
-            except BusyError as error:
-                if time.monotonic() > deadline:
-                    raise
-                if not is_told:
-                    tell(error.message)
-                is_told = True
-                time.sleep(_POLL_S)
+    make_folder(folder.parent)
+    with _lock(folder, wait_s=wait_s, on_wait=tell):
         yield
 
 
@@ -77,13 +62,13 @@ def place(gathered: Path, item: Item) -> Item:
     try:
         files = {path.name: store.record_of(path) for path in sorted(gathered.iterdir())}
         for name in files:
-            _sync(gathered / name)
-        placed = Item(item.folder, item.source, item.language, item.quality, files)
-        store.write_record(Item(gathered, item.source, item.language, item.quality, files))
+            sync(gathered / name)
+        placed = item._replace(files=files)
+        store.write_record(placed._replace(folder=gathered))
         if item.folder.exists():  # what is left of an item: one with a record would have been found
             shutil.rmtree(item.folder)
         gathered.rename(item.folder)
-        _sync(item.folder.parent)
+        sync(item.folder.parent)
     except OSError as error:
         raise OutputError(f"cannot write {item.folder}: {reason(error)}") from error
     return placed
@@ -136,20 +121,8 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def _lock(folder: Path) -> contextlib.AbstractContextManager[None]:
-    return locked(folder.parent / f".{folder.name}.lock", f"installation of '{folder.name}'")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {reason(error)}") from error
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _lock(
+    folder: Path, *, wait_s: float = 0.0, on_wait: Tell | None = None
+) -> contextlib.AbstractContextManager[None]:
+    path = folder.parent / f".{folder.name}.lock"
+    return locked(path, f"installation of '{folder.name}'", wait_s=wait_s, on_wait=on_wait)

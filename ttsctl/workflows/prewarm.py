@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Literal
 
 from ttsctl.audio.formats import Encoding
-from ttsctl.errors import InvalidRequestError, OutputError, TtsctlError
-from ttsctl.files import locked, reason
+from ttsctl.errors import InvalidRequestError, TtsctlError
+from ttsctl.files import locked, make_folder
 from ttsctl.workflows import pool
 from ttsctl.workflows.assembly import SpeakerConfig
 from ttsctl.workflows.deliver import SpeechRequest, cache_keys, encoded
@@ -91,7 +90,7 @@ def prewarm(
     report = PrewarmReport(len(phrases))
     if not (math.isfinite(delay_s) and 0 <= delay_s <= MAX_DELAY_S):
         raise InvalidRequestError(f"delay {delay_s:g} is outside 0 to {MAX_DELAY_S:g} seconds")
-    _make(config.cache_folder)
+    make_folder(config.cache_folder, 0o700)
     with locked(config.cache_folder / "prewarm.lock", "prewarm"):
         time.sleep(delay_s)
         for outcome in pool.run(partial(warm, config), phrases, jobs, _lost):
@@ -123,10 +122,3 @@ def warm(config: SpeakerConfig, phrase: Phrase) -> PhraseOutcome:
 
 def _lost(phrase: Phrase) -> PhraseOutcome:
     return PhraseOutcome(phrase, "failed", "the worker process was killed")
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot write in {folder}: {reason(error)}") from error

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import time
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ttsctl.engines.kokoro.runtime import Runtime
-from ttsctl.errors import BusyError, ModelNotFoundError, NotInstalledError
+from ttsctl.errors import ModelNotFoundError, NotInstalledError
 from ttsctl.files import locked
 
 CONFIG = "config.json"
 WEIGHTS = "kokoro-v1_0.pth"
 GRAPH = "model.onnx"
 
-_POLL_S = 0.2
 # Only these two import torch, which takes seconds.
 _EXPORT = "ttsctl.engines.kokoro.export:export"
 _REFERENCE = "ttsctl.engines.kokoro.reference:TorchRuntime"
@@ -42,7 +40,7 @@ def graph_file(folder: Path, export: Export | None = None) -> Path:
     if graph.exists():
         return graph
     weights_file(folder)
-    with _turn(folder):
+    with locked(folder / ".export.lock", "export of the Kokoro model", wait_s=math.inf):
         for leftover in folder.glob(f".{GRAPH}.*.part"):
             leftover.unlink(missing_ok=True)
         if not graph.exists():
@@ -75,19 +73,6 @@ def open_reference(folder: Path) -> Runtime:
     weights_file(folder)
     runtime: Runtime = _load(_REFERENCE)(folder)
     return runtime
-
-
-@contextlib.contextmanager
-def _turn(folder: Path) -> Iterator[None]:
-    with contextlib.ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(locked(folder / ".export.lock", "export of the Kokoro model"))
-            except BusyError:
-                time.sleep(_POLL_S)
-            else:
-                break
-        yield
 
 
 def _load(target: str) -> Callable[..., Any]:
