@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,3 +60,17 @@ def _piper_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("piper")
     build_piper_models(folder)
     return folder
+
+
+@pytest.fixture(name="kokoro_models", scope="session")
+def _kokoro_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder that `ttsctl voices get kokoro` would have made; the graph is exported too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch, spaCy and transformers warn of themselves
+        from benchmarks.kokoro_voice import build_kokoro
+        from ttsctl.engines.kokoro.model import graph_file
+
+        root = build_kokoro(tmp_path_factory.mktemp("kokoro"), "tiny")
+        graph_file(root / "model")
+    yield root
+    shutil.rmtree(root)  # 400 MB, of which pytest would keep three

@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.cache.remembered import (
 from ttsctl.cache.record import pack
 from ttsctl.cache.schema import OBJECTS, SETTINGS, TALLIES
 from ttsctl.cache.tiers import Cache
+from ttsctl.speech import Word
 
 _opened: list[str] = []
 
@@ -250,6 +252,15 @@ def test_a_row_whose_description_is_noise_is_not_listed_and_is_mended(folder: Pa
         assert [entry.key for entry in cache.entries()] == [key_of("b")]
         assert [problem.subject for problem in cache.verify(fix=True)] == [key_of("a")]
         assert cache.verify(fix=False) == []
+
+
+def test_words_that_make_no_sense_are_damage(folder: Path) -> None:
+    """The digest is right: whoever may write to the folder can make one."""
+    fill(folder, ["a", "b"])
+    hostile = replace(record_of(b"x" * 3000), words=(Word("so", 2.0, 1.0),))
+    value_file(folder, "a").write_bytes(pack(key_of("a"), hostile))
+
+    assert_dropped(folder)
 
 
 def test_a_fresh_database_holds_what_the_schema_says(folder: Path) -> None:

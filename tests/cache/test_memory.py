@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cache.remembered import record_of
 from ttsctl.cache.memory import MemoryTier
+from ttsctl.speech import Word
 
 LIMIT_BYTES = 20_000
 
@@ -32,6 +34,15 @@ def test_it_never_holds_more_than_its_limit(steps: list[tuple[int, int]]) -> Non
 
     assert tier.size_bytes == 0
     assert not any(tier.get(str(name)) for name in range(10))
+
+
+def test_words_count_as_what_they_are() -> None:
+    tier = MemoryTier(LIMIT_BYTES)
+    tier.put("a", replace(record_of(b"one"), words=(Word("so", 0.0, 1.0),) * 100))
+    assert tier.get("a") is None
+    tier.put("b", replace(record_of(b"one"), words=(Word("so", 0.0, 1.0),) * 10))
+    assert tier.get("b") is not None
+    assert tier.size_bytes > 2000
 
 
 def test_the_record_used_last_stays() -> None:

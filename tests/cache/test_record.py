@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import struct
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.cache.remembered import key_of, record_of
 from ttsctl.cache.record import DamagedRecordError, Metadata, Record, pack, unpack
+from ttsctl.speech import Word
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 words = st.text(st.characters(exclude_categories=()), max_size=100)
@@ -23,7 +26,11 @@ metadata = st.builds(
     text=words,
     created_s=finite,
 )
-records = st.builds(Record, metadata, st.binary(max_size=300))
+moments = st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)).map(sorted)
+spoken = st.builds(lambda text, times: Word(text, *times), st.text(), moments)
+records = st.builds(
+    Record, metadata, st.binary(max_size=300), st.lists(spoken, max_size=4).map(tuple)
+)
 KEY = key_of("this")
 
 
@@ -85,6 +92,41 @@ def test_noise_is_no_record(noise: bytes) -> None:
 def test_metadata_of_another_make_is_refused(text: str) -> None:
     with pytest.raises(DamagedRecordError):
         Metadata.from_json(text)
+
+
+def _with_words(line: bytes) -> bytes:
+    """Return the bytes of a record whose digest is right and whose words are `line`."""
+    blob = pack(KEY, record_of(b"sound"))
+    described = record_of().metadata.to_json().encode() + b"\n" + line
+    body = struct.pack(">I", len(described)) + described + b"sound"
+    digest = hashlib.sha256(b"%d:%s" % (len(KEY), KEY.encode()) + body).digest()
+    return blob[:4] + digest + body
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"words",
+        b"{}",
+        b"[1]",
+        b'[["word", 0.0]]',
+        b'[["word", 1.0, 0.5]]',
+        b'[["word", 0.0, Infinity]]',
+        b"[[7, 0.0, 1.0]]",
+        b"[" * 50_000,
+        b"\xff",
+    ],
+)
+def test_words_of_another_make_are_damage(line: bytes) -> None:
+    with pytest.raises(DamagedRecordError, match="words"):
+        unpack(KEY, _with_words(line))
+
+
+def test_a_record_of_before_there_were_words_is_read() -> None:
+    assert unpack(KEY, _with_words(b"")).words == ()
+    described = record_of().metadata.to_json().encode()
+    blob = pack(KEY, record_of(b"sound"))
+    assert blob[36:] == struct.pack(">I", len(described)) + described + b"sound"
 
 
 def test_the_text_is_kept_to_its_first_80_characters() -> None:

@@ -1,4 +1,4 @@
-"""Piper from the command line: installed, default, streamed, replaced where it fails."""
+"""Piper and Kokoro from the command line: installed, default, streamed, replaced on failure."""
 
 from __future__ import annotations
 
@@ -158,3 +158,30 @@ def test_nothing_of_onnxruntimes_is_left_in_the_users_cache(
     run("say", "Hello.", "-o", "a.wav", "--no-cache")
     kept = {path.name for path in (tmp_path / "home" / "cache").iterdir()}
     assert kept <= {"ttsctl", "ttsctl-models"}
+
+
+@pytest.mark.slow
+def test_kokoro_tells_when_each_word_is_spoken(
+    run: Run, kokoro_models: Path, tmp_path: Path
+) -> None:
+    """At once, from the cache, and never of a voice that does not know."""
+    folder = tmp_path / "kokoro"
+    (folder / "voices").mkdir(parents=True)
+    for name in ("config.json", "model.onnx"):
+        (folder / name).symlink_to(kokoro_models / "model" / name)
+    (folder / "voices" / "ef_dora.pt").symlink_to(kokoro_models / "ef_dora" / "ef_dora.pt")
+    assert run("voices", "add", folder).code == 0
+    text = "El reloj dio las doce, y nadie estaba despierto. ¿Por qué? Era la tercera noche."
+    said = [
+        run("say", text, "-v", "kokoro:ef_dora", "-o", name, "--json").json
+        for name in ("a.wav", "b.wav", "c.opus", "d.opus")
+    ]
+    assert [report["cache"] for report in said] == ["miss", "disk", "disk", "disk"]
+    words = said[0]["words"]
+    assert [word["text"] for word in words] == text.split()
+    moments = [moment for word in words for moment in (word["start_s"], word["end_s"])]
+    assert moments == sorted(moments)
+    assert 0 <= moments[0] < moments[-1] <= said[0]["duration_s"]
+    assert all(report["words"] == words for report in said)
+    assert run("say", text, "-v", "espeak:es", "-o", "e.wav", "--json").json["words"] == []
+    shutil.rmtree(tmp_path / "home")  # 500 MB, of which pytest would keep three

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,14 +31,5 @@ def _prepared(piper_models: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(name="root", scope="session")
-def _root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder that `ttsctl voices get kokoro` would have made; the graph is exported too."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch, spaCy and transformers warn of themselves
-        from benchmarks.kokoro_voice import build_kokoro
-        from ttsctl.engines.kokoro.model import graph_file
-
-        root = build_kokoro(tmp_path_factory.mktemp("kokoro"), "tiny")
-        graph_file(root / "model")
-    yield root
-    shutil.rmtree(root)  # 400 MB, of which pytest would keep three
+def _root(kokoro_models: Path) -> Path:
+    return kokoro_models

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttsctl.speech import Clip, Utterance, Voice
+from ttsctl.speech import Clip, Utterance, Voice, Word
 from ttsctl.workers import messages
 from ttsctl.workers.messages import Frame, FrameDecoder, ProtocolError
 
@@ -75,7 +75,50 @@ def test_half_a_sample_is_refused() -> None:
         messages.clip_of(Frame({"event": "audio", "sample_rate": 8000}, b"\0"))
 
 
-def test_sound_survives_the_journey() -> None:
-    clip = Clip(b"\1\2\3\4", 22_050)
+moments = st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)).map(sorted)
+words = st.builds(lambda text, times: Word(text, *times), st.text(), moments)
+
+
+@given(pcm=st.binary(max_size=20), spoken=st.lists(words, max_size=5).map(tuple))
+def test_sound_and_its_words_survive_the_journey(pcm: bytes, spoken: tuple[Word, ...]) -> None:
+    clip = Clip(pcm * 2, 22_050, 1, spoken)
     (frame,) = FrameDecoder().feed(messages.encode(messages.audio_reply(clip)))
     assert messages.clip_of(frame) == clip
+
+
+def test_a_frame_without_words_is_as_small_as_it_was() -> None:
+    assert "words" not in messages.audio_reply(Clip(b"", 22_050)).header
+
+
+@pytest.mark.parametrize(
+    "spoken",
+    [
+        '"word"',
+        '{"word": 1}',
+        "null",
+        "7",
+        "[7]",
+        "[[]]",
+        '[["word"]]',
+        "[[7, 0.0, 1.0]]",
+        '[["word", "0.0", 1.0]]',
+        '[["word", null, 1.0]]',
+        '[["word", true, 1.0]]',
+        '[["word", -1.0, 1.0]]',
+        '[["word", 2.0, 1.0]]',
+        '[["word", 0.0, Infinity]]',
+        '[["word", NaN, 1.0]]',
+        '[["word", 0.0, NaN]]',
+        f'[["word", 0, {"9" * 400}]]',
+        '[["word", 0.0, 1.0, 2.0]]',
+        '[["\\ud800", 0.0, 1.0]]',
+    ],
+)
+def test_words_that_make_no_sense_are_refused(spoken: str) -> None:
+    """A worker may say anything."""
+    text = f'{{"event": "audio", "sample_rate": 8000, "dropped": 0, "words": {spoken}}}'
+    header = text.encode()
+    data = struct.pack(">II", len(header), 2) + header + b"\0\0"
+    (frame,) = FrameDecoder().feed(data)
+    with pytest.raises(ProtocolError, match="words"):
+        messages.clip_of(frame)

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from ttsctl.cache.record import Record
 
 _OVERHEAD_BYTES = 1536  # what a record costs besides its payload: key, metadata, dictionary slot
+_WORD_BYTES = 256  # what one word costs: its text, two numbers, the object
 
 
 class MemoryTier:
@@ -56,4 +57,4 @@ class MemoryTier:
 
 
 def _cost(record: Record) -> int:
-    return len(record.payload) + _OVERHEAD_BYTES
+    return len(record.payload) + len(record.words) * _WORD_BYTES + _OVERHEAD_BYTES

@@ -3,7 +3,7 @@
     bytes 0-3    magic and version
     bytes 4-35   SHA-256 over the key and all that follows
     bytes 36-39  length of the metadata, big-endian
-    ...          metadata, JSON
+    ...          metadata, JSON; where words are known, a line feed and they, JSON too
     ...          payload
 
 The key is part of the digest, so that a value found under another's name is found out. This guards
@@ -17,6 +17,8 @@ import json
 import struct
 from dataclasses import asdict, dataclass
 from typing import Literal
+
+from ttsctl.speech import Word, words_from_json, words_to_json
 
 EXCERPT_CHARS = 80  # as much of a text as a listing shows
 
@@ -91,10 +93,16 @@ class Record:
     metadata: Metadata
     payload: bytes
 
+    words: tuple[Word, ...] = ()
+    """The words of the whole sound, where it is known when they are spoken. They are no metadata:
+    a listing has no use for them."""
+
 
 def pack(key: str, record: Record) -> bytes:
     """Return the bytes that are stored for `record` under `key`."""
     metadata = record.metadata.to_json().encode()
+    if record.words:
+        metadata += b"\n" + json.dumps(words_to_json(record.words)).encode()
     body = struct.pack(">I", len(metadata)) + metadata + record.payload
     return _MAGIC + _digest(key, body) + body
 
@@ -113,7 +121,15 @@ def unpack(key: str, blob: bytes) -> Record:
     if digest != _digest(key, memoryview(blob)[_DIGESTED_FROM:]):
         raise DamagedRecordError("its digest does not match")
     payload_from = _HEADER.size + metadata_bytes
-    return Record(Metadata.from_json(blob[_HEADER.size : payload_from]), blob[payload_from:])
+    metadata, _, words = blob[_HEADER.size : payload_from].partition(b"\n")
+    return Record(Metadata.from_json(metadata), blob[payload_from:], _read_words(words))
+
+
+def _read_words(line: bytes) -> tuple[Word, ...]:
+    try:
+        return words_from_json(json.loads(line)) if line else ()
+    except (ValueError, RecursionError) as error:
+        raise DamagedRecordError(f"the words cannot be read: {error}") from error
 
 
 def _digest(key: str, body: bytes | memoryview) -> bytes:

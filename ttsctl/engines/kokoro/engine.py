@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ import numpy as np
 from ttsctl.engines.kokoro import chunks, languages, voicepack
 from ttsctl.engines.kokoro.languages import Phonemise
 from ttsctl.engines.kokoro.model import CONFIG, graph_file, open_reference
-from ttsctl.engines.kokoro.runtime import Runtime, Samples, open_model
+from ttsctl.engines.kokoro.runtime import Runtime, Samples, Spoken, open_model
+from ttsctl.engines.kokoro.transcript import Transcript
 from ttsctl.engines.kokoro.vocabulary import Vocabulary, read_vocabulary
 from ttsctl.engines.options import one_of, read_options
 from ttsctl.engines.stretch import stretch
@@ -74,16 +75,22 @@ class KokoroEngine:
         self._phonemiser(languages.language_of(voice.language, voice.name))
 
     def synthesize(self, utterance: Utterance) -> Iterator[Clip]:
-        """Yield one clip a chunk, a short one first: 16-bit samples at 24 kHz."""
+        """Yield one clip a chunk, a short one first: 16-bit samples at 24 kHz, and their words."""
         kind = read_options("kokoro", utterance.options, _OPTIONS).get("runtime", RUNTIMES[0])
         loaded = self._load(utterance.voice, kind)
         language = languages.language_of(utterance.language, utterance.voice.name)
-        said = languages.phonemise(utterance.clauses, self._phonemiser(language))
-        spelling = loaded.vocabulary.spell(said)
-        dropped = spelling.dropped
-        for chunk in chunks.cut(spelling.symbols):
-            yield _clip(_speak(loaded, chunk, utterance.speed), dropped)
-            dropped = 0
+        transcript = Transcript(
+            utterance.clauses, language, self._phonemiser(language), loaded.vocabulary
+        )
+        dropped, start = transcript.dropped, 0
+        for chunk in chunks.cut(transcript.symbols):
+            spoken = _speak(loaded, chunk, utterance.speed)
+            clip = _clip(spoken.samples, dropped)
+            start = transcript.symbols.index(chunk, start)
+            place = range(start, start + len(chunk))
+            words = transcript.words(place, spoken.durations, clip.duration_s)
+            yield replace(clip, words=words)
+            dropped, start = 0, place.stop
 
     def _load(self, voice: Voice, kind: str) -> _Loaded:
         before = self._loaded
@@ -119,8 +126,8 @@ def _threads() -> int:
     return engine_threads() or min(DEFAULT_THREADS, len(os.sched_getaffinity(0)))
 
 
-def _speak(loaded: _Loaded, chunk: str, speed: float) -> Samples:
-    """Return the sound of one chunk, float32, with its speed true to some 2 %.
+def _speak(loaded: _Loaded, chunk: str, speed: float) -> Spoken:
+    """Return the sound of one chunk, with its speed true to some 2 %.
 
     Durations are whole frames and at least one, so the model alone is too slow at high speeds; what
     the durations at speed 1 tell to be lacking is made up by stretching.
@@ -135,7 +142,9 @@ def _speak(loaded: _Loaded, chunk: str, speed: float) -> Samples:
     if spoken.durations is not None and spoken.plain_durations is not None:
         reached = float(spoken.plain_durations.sum() / spoken.durations.sum())
     lacking = speed / reached
-    return spoken.samples if abs(lacking - 1) < _UNHEARD else stretch(spoken.samples, lacking)
+    if abs(lacking - 1) < _UNHEARD:
+        return spoken
+    return replace(spoken, samples=stretch(spoken.samples, lacking))
 
 
 def _clip(samples: Samples, dropped: int) -> Clip:

@@ -26,6 +26,7 @@ _OTHER_TAGS = {"en": "en-us", "pt": "pt-br", "cmn": "zh"}
 
 _MISAKI = "ttsctl.engines.kokoro.phonemes_misaki"
 _BY_MISAKI = ("en-us", "en-gb", "ja", "zh")
+_WITHOUT_SPACES = ("ja", "zh")
 _UNDETERMINED = "und"
 
 
@@ -63,19 +64,22 @@ def find_phonemiser(language: str) -> Phonemise:
     return EspeakPhonemiser(language)
 
 
-def phonemise(clauses: tuple[str, ...], phonemiser: Phonemise) -> str:
-    """Return the phonemes of a text that was cut into clauses, with the spaces between them."""
-    said = ""
+def phonemise(clauses: tuple[str, ...], phonemiser: Phonemise) -> list[str]:
+    """Return the phonemes of each clause of a text; the spaces between them are its own."""
+    said: list[str] = []
     needs_space = False
     for clause in clauses:
         phonemes = phonemiser(clause).strip()
         if phonemes and (needs_space or clause[:1].isspace()):
-            said += " "
-        if phonemes:
-            needs_space = False
-        said += phonemes
-        needs_space = needs_space or clause[-1:].isspace()
+            phonemes = f" {phonemes}"
+        said.append(phonemes)
+        needs_space = clause[-1:].isspace() or (needs_space and not phonemes)
     return said
+
+
+def has_spaces(language: str) -> bool:
+    """Tell whether the language is written with spaces between its words."""
+    return language not in _WITHOUT_SPACES
 
 
 def _explain(language: str) -> None:
