@@ -21,7 +21,12 @@ Head = Callable[[bytes, int], bytes]
 
 
 def write_whole(
-    path: Path, blocks: Iterable[bytes], *, replace: bool, head: Head | None = None
+    path: Path,
+    blocks: Iterable[bytes],
+    *,
+    replace: bool,
+    head: Head | None = None,
+    mode: int = 0o666,
 ) -> int:
     """Write `blocks` to `path` so that it holds all of them or is left as it was.
 
@@ -34,6 +39,7 @@ def write_whole(
         replace: Whether a file of that name may be replaced.
         head: For a format whose beginning tells its length: given the first block and the size
             of the file, returns what that block, of the same length, should have been.
+        mode: The permissions of the file, from which the user's umask takes.
 
     Raises:
         OutputError: The folder is missing or read-only, the disk is full, or the file exists and
@@ -43,7 +49,7 @@ def write_whole(
         if path.exists() and not path.is_file():
             return _write_into(path, blocks)
         path = path.resolve()  # the target of a link is replaced, not the link
-        with _temporary(path) as (descriptor, temporary):
+        with _temporary(path, mode) as (descriptor, temporary):
             with os.fdopen(descriptor, "wb") as stream:
                 written = _write(stream, blocks, head)
                 stream.flush()
@@ -83,11 +89,11 @@ def reason(error: OSError) -> str:
 
 
 @contextlib.contextmanager
-def _temporary(path: Path) -> Iterator[tuple[int, Path]]:
+def _temporary(path: Path, mode: int) -> Iterator[tuple[int, Path]]:
     temporary = path.parent / f".{path.name[:100]}.{os.urandom(8).hex()}.part"
     # Not tempfile.mkstemp: that makes private files, and a result should obey the user's umask.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(temporary, flags, 0o666)
+    descriptor = os.open(temporary, flags, mode)
     try:
         yield descriptor, temporary
     finally:

@@ -7,14 +7,15 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.audio.sounds import pcm, tone
-from ttsctl.audio.play import frames, play
+from ttsctl.audio.play import frames, play, play_on
+from ttsctl.audio.stream import stream_of
 from ttsctl.errors import EngineError, OutputError
 from ttsctl.speech import Clip
 
@@ -133,3 +134,47 @@ def test_when_synthesis_falls_behind_silence_is_played_and_nothing_is_lost() -> 
     assert not sounded.is_set()
     device.send(1)
     assert sounded.is_set()
+
+
+class Recorder:
+    """A device that begins to take sound at a signal and remembers what it was given."""
+
+    def __init__(self, begin: threading.Event, wanted_frames: int) -> None:
+        self._begin = begin
+        self._wanted_frames = wanted_frames
+        self.is_closed = False
+        self.heard = b""
+
+    def start(self, source: Generator[bytes, int, None]) -> None:
+        threading.Thread(target=self._take, args=(source,), daemon=True).start()
+
+    def _take(self, source: Generator[bytes, int, None]) -> None:
+        self._begin.wait()
+        while not self.is_closed:
+            self.heard += source.send(self._wanted_frames)
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(st.binary(min_size=1, max_size=4_000), min_size=1, max_size=8),
+    st.integers(200, 700),
+)
+def test_sentences_are_played_without_a_sample_between_them(
+    sentences: list[bytes], wanted_frames: int
+) -> None:
+    """All of the way from clips to the device; the sound is cut into new pieces on it."""
+    loud = [sentence.replace(b"\0", b"\1") * 2 for sentence in sentences]
+    all_made = threading.Event()
+
+    def speaking() -> Iterator[Clip]:
+        for sentence in loud:
+            yield Clip(sentence, 16_000)
+            yield Clip(b"", 16_000)
+        all_made.set()  # every piece is queued now, for the queue holds 10 s
+
+    device = Recorder(all_made, wanted_frames)
+    play_on(device, stream_of(speaking()))
+    device.is_closed = True
+
+    expected = b"".join(loud)
+    assert device.heard[: len(expected)] == expected

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from ttsctl.audio.formats import FORMATS, Encoding
+from ttsctl.audio.frames import frames
 from ttsctl.audio.stream import Stream, stream_of
 from ttsctl.files import Head
 from ttsctl.speech import Clip
@@ -27,6 +28,9 @@ _ENCODERS = {
     "ulaw": "ttsctl.audio.sndfile:encode_ulaw",
     "alaw": "ttsctl.audio.sndfile:encode_alaw",
 }
+
+# Of the others, a live stream is the file, sooner.
+_LIVE_ENCODERS = _ENCODERS | {"opus": "ttsctl.audio.opus:encode_live"}
 
 # Only of WAV does a file look different from a stream: its header says how long it is.
 _HEADS = {"wav": "ttsctl.audio.wav:closed_header"}
@@ -44,12 +48,28 @@ def encode(clips: Iterable[Clip], encoding: Encoding) -> Generator[bytes, None, 
         OutputError: The encoder failed.
         ValueError: The clips differ in sample rate.
     """
-    stream = stream_of(clips)
-    sample_rate = encoding.output_rate(stream.sample_rate)
-    if stream.sample_rate != sample_rate and not FORMATS[encoding.format].is_resampling:
-        stream = _load("ttsctl.audio.resample:resample")(stream, sample_rate)
+    stream = _at_output_rate(stream_of(clips), encoding)
     encoder: Encoder = _load(_ENCODERS[encoding.format])
     yield from encoder(stream, encoding)
+
+
+def encode_live(clips: Iterable[Clip], encoding: Encoding) -> Generator[bytes, None, None]:
+    """Yield `clips` in frames of 20 ms, each as soon as it exists, for somebody who listens.
+
+    A block holds at most one frame; the header of a WAV stream is a block of its own. One of Opus
+    is a page with one packet; where libsndfile stands in for libopusenc, with three. The decoded
+    samples are those of `encode`. The bytes are too, but for Opus: its file should be of `encode`,
+    whose longer pages make it a fifth smaller.
+
+    Raises:
+        EngineError: There is no sound in `clips`; nothing was yielded then.
+        OutputError: The encoder failed.
+        ValueError: The clips differ in sample rate.
+    """
+    stream = _at_output_rate(stream_of(clips), encoding)
+    framed = Stream(stream.sample_rate, frames(stream.blocks, stream.sample_rate))
+    encoder: Encoder = _load(_LIVE_ENCODERS[encoding.format])
+    yield from encoder(framed, encoding)
 
 
 def at_rate(first: Clip, rest: Iterable[Clip], sample_rate: int) -> Iterator[Clip]:
@@ -89,6 +109,14 @@ def head_of_file(encoding: Encoding) -> Head | None:
     """
     head: Head | None = _load(_HEADS[encoding.format]) if encoding.format in _HEADS else None
     return head
+
+
+def _at_output_rate(stream: Stream, encoding: Encoding) -> Stream:
+    sample_rate = encoding.output_rate(stream.sample_rate)
+    if stream.sample_rate == sample_rate or FORMATS[encoding.format].is_resampling:
+        return stream
+    resampled: Stream = _load("ttsctl.audio.resample:resample")(stream, sample_rate)
+    return resampled
 
 
 def _load(target: str) -> Any:

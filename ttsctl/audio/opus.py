@@ -13,7 +13,8 @@ import contextlib
 import ctypes
 import importlib
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from types import ModuleType
 
 from ttsctl.audio.formats import Encoding
 from ttsctl.audio.stream import Stream
@@ -35,9 +36,13 @@ _SET_COMMENT_PADDING = 14004
 _SETTINGS = {
     _SET_COMPLEXITY: 5,  # of 10, which takes three times as long, most of it to look for music
     _SET_DECISION_DELAY: 0,  # unused at this complexity, but 2 s of sound would wait for it
-    _SET_MUXING_DELAY: 4_800,  # 100 ms at 48 kHz: the length of a page; costs 1.9 kbit/s over 1 s
     _SET_COMMENT_PADDING: 0,  # bytes for later editing, 512 of them by default
 }
+
+# The length of a page, at 48 kHz. A page has a header of 28 bytes or more; ten minutes of speech at
+# 32 kbit/s come to 32.5 kbit/s in the longest pages, 34.6 in those of a file, 43.3 in live ones.
+_PAGE_FRAMES = 4_800  # 100 ms
+_LIVE_PAGE_FRAMES = 960  # 20 ms: one packet, which leaves as soon as it is encoded
 
 
 def load_library() -> ctypes.CDLL | None:
@@ -72,16 +77,47 @@ def encode(
     """
     library = load()
     if library is None:
-        fallback = importlib.import_module("ttsctl.audio.sndfile")
-        yield from fallback.encode_opus(stream, encoding)
-        return
-    with _encoder(library, stream.sample_rate, encoding) as encoder:
+        yield from _load_fallback().encode_opus(stream, encoding)
+    else:
+        yield from _encode(library, stream, encoding, _PAGE_FRAMES)
+
+
+def encode_live(
+    stream: Stream,
+    encoding: Encoding,
+    load: Callable[[], ctypes.CDLL | None] = load_library,
+) -> Generator[bytes, None, None]:
+    """Yield pages of 20 ms, which `encode` makes longer, so that its files are a fifth smaller.
+
+    The codec looks 6.5 ms ahead and the change of sample rate some more: a page leaves with the
+    sound of the next one. libsndfile makes no pages below 60 ms. All else is as in `encode`.
+    """
+    library = load()
+    if library is None:
+        yield from _load_fallback().encode_opus_live(stream, encoding)
+    else:
+        yield from _encode(library, stream, encoding, _LIVE_PAGE_FRAMES)
+
+
+def _encode(
+    library: ctypes.CDLL, stream: Stream, encoding: Encoding, page_frames: int
+) -> Generator[bytes, None, None]:
+    settings = {
+        **_SETTINGS,
+        _SET_MUXING_DELAY: page_frames,
+        _SET_BITRATE: encoding.effective_bitrate_bps,
+    }
+    with _encoder(library, stream.sample_rate, settings) as encoder:
         for block in stream.blocks:
             frames = len(block) // SAMPLE_BYTES
             _check(library, library.ope_encoder_write(encoder, block, frames))
             yield from _pages(library, encoder)
         _check(library, library.ope_encoder_drain(encoder))
         yield from _pages(library, encoder)
+
+
+def _load_fallback() -> ModuleType:
+    return importlib.import_module("ttsctl.audio.sndfile")
 
 
 @contextlib.contextmanager
@@ -118,8 +154,10 @@ def _declare(library: ctypes.CDLL) -> None:
 
 
 @contextlib.contextmanager
-def _encoder(library: ctypes.CDLL, sample_rate: int, encoding: Encoding) -> Iterator[int]:
-    """Make an encoder of libopusenc with our settings, and free it at the end."""
+def _encoder(
+    library: ctypes.CDLL, sample_rate: int, settings: Mapping[int, int | None]
+) -> Iterator[int]:
+    """Make an encoder of libopusenc with these settings, and free it at the end."""
     error = ctypes.c_int()
     comments = library.ope_comments_create()
     encoder = library.ope_encoder_create_pull(
@@ -128,7 +166,7 @@ def _encoder(library: ctypes.CDLL, sample_rate: int, encoding: Encoding) -> Iter
     library.ope_comments_destroy(comments)  # the encoder has a copy
     _check(library, error.value)
     try:
-        for request, value in {**_SETTINGS, _SET_BITRATE: encoding.effective_bitrate_bps}.items():
+        for request, value in settings.items():
             _check(library, library.ope_encoder_ctl(encoder, request, value))
         yield encoder
     finally:

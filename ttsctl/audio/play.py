@@ -11,6 +11,7 @@ import os
 import queue
 import threading
 from collections.abc import Generator, Iterable, Iterator
+from typing import Protocol
 
 import miniaudio
 
@@ -25,6 +26,14 @@ _STALL_S = 5.0  # a device that takes nothing for so long has gone
 _END = b""  # in the queue: no more sound will come
 
 _stderr_lock = threading.Lock()
+
+
+class Device(Protocol):
+    """What plays: a device of miniaudio, or a stand-in for it."""
+
+    def start(self, source: Generator[bytes, int, None]) -> None:
+        """Begin to take sound from `source`, which has been started, in a thread of its own."""
+        ...
 
 
 def play(clips: Iterable[Clip], *, backend: str | None = None) -> None:
@@ -42,20 +51,28 @@ def play(clips: Iterable[Clip], *, backend: str | None = None) -> None:
         OutputError: There is no device, or it stopped in the middle.
     """
     stream = stream_of(clips)
+    with contextlib.closing(_open_device(stream.sample_rate, backend)) as device:
+        play_on(device, stream)
+
+
+def play_on(device: Device, stream: Stream) -> None:
+    """Play `stream` on a device that was opened for its sample rate; `play` has the rest.
+
+    Between two samples of the stream the device is given nothing else, unless it runs out.
+    """
     pieces: queue.Queue[bytes] = queue.Queue(_QUEUED_PIECES)
     sounded = threading.Event()
-    with contextlib.closing(_open_device(stream.sample_rate, backend)) as device:
-        device_bytes = _PERIODS * _bytes_of(_PERIOD_MS, stream.sample_rate)
-        source = frames(pieces, sounded, device_bytes)
-        next(source)
-        slices = _slices(stream)
-        # A device that starts on less than it holds plays silence first, or in the first word.
-        pieces.put(_take(slices, device_bytes))
-        with _translated_errors():
-            device.start(source)
-        _feed(slices, pieces)
-        if not sounded.wait(_STALL_S + _QUEUED_PIECES * _PIECE_MS / 1000):
-            raise OutputError("the sound device stopped in the middle")
+    device_bytes = _PERIODS * _bytes_of(_PERIOD_MS, stream.sample_rate)
+    source = frames(pieces, sounded, device_bytes)
+    next(source)
+    slices = _slices(stream)
+    # A device that starts on less than it holds plays silence first, or in the first word.
+    pieces.put(_take(slices, device_bytes))
+    with _translated_errors():
+        device.start(source)
+    _feed(slices, pieces)
+    if not sounded.wait(_STALL_S + _QUEUED_PIECES * _PIECE_MS / 1000):
+        raise OutputError("the sound device stopped in the middle")
 
 
 def has_output_device() -> bool:
