@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ttsctl.engines.tone import ToneEngine
-from ttsctl.speech import Clip, Utterance, Voice
+from ttsctl.speech import Clip, Errand, Utterance, Voice
 
 
 class InProcessSynthesizer:
@@ -17,7 +17,8 @@ class InProcessSynthesizer:
         self.warmed: list[str] = []
         self.is_closed = False
 
-    def stream(self, utterance: Utterance) -> Iterator[Clip]:
+    def stream(self, utterance: Utterance, errand: Errand | None = None) -> Iterator[Clip]:
+        self._engine.load(utterance.voice)
         self.spoken.append(utterance.text)
         yield from self._engine.synthesize(utterance)
 

@@ -10,8 +10,10 @@
     │   ├── ModelNotFoundError 4  TTS_MODEL_NOT_FOUND   the voice is known, its model is not here
     │   └── NotInstalledError  4  TTS_NOT_INSTALLED     the engine's package is missing
     ├── OutputError            5  TTS_OUTPUT_FAILED     the result could not be written or played
-    └── BusyError              6  TTS_BUSY              another run holds the lock
-        └── DeadlineError      6  TTS_TIMEOUT           it took longer than allowed
+    └── BusyError              6  TTS_BUSY              another run holds the lock; a queue is full
+        ├── DeadlineError      6  TTS_TIMEOUT           it took longer than allowed
+        │   └── OutOfTimeError 6  TTS_TIMEOUT           the whole request did, not one engine
+        └── CancelledError     6  TTS_CANCELLED         whoever asked does not want it any more
 
 Messages say what is wrong, which thing, and what to do next: lower case, no full stop at the end.
 Constructors take the message only, because errors are pickled on their way out of a process pool.
@@ -112,7 +114,7 @@ class OutputError(TtsctlError):
 
 
 class BusyError(TtsctlError):
-    """Another run holds what this one needs."""
+    """Another run holds what this one needs, or too many wait already."""
 
     code = "TTS_BUSY"
     exit_code = ExitCode.BUSY
@@ -122,6 +124,16 @@ class DeadlineError(BusyError):
     """It took longer than allowed."""
 
     code = "TTS_TIMEOUT"
+
+
+class OutOfTimeError(DeadlineError):
+    """The time that the whole request was given is up; no other engine can make up for it."""
+
+
+class CancelledError(BusyError):
+    """Whoever asked does not want it any more."""
+
+    code = "TTS_CANCELLED"
 
 
 def error_classes(root: type[TtsctlError] = TtsctlError) -> list[type[TtsctlError]]:
@@ -134,7 +146,7 @@ def error_from(code: str, message: str) -> TtsctlError:
 
     An unknown code, from an engine of another release say, becomes an `EngineError`.
     """
-    by_code = {error.code: error for error in error_classes()}
+    by_code = {error.code: error for error in reversed(error_classes())}  # parents win
     return by_code.get(code, EngineError)(message)
 
 

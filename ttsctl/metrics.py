@@ -38,3 +38,8 @@ def percentile(values: Sequence[float], percent: float) -> float:
     """
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+def milliseconds(seconds: float) -> float:
+    """Return `seconds` in milliseconds, to a hundredth, as reports have it."""
+    return round(seconds * 1000, 2)

@@ -6,9 +6,12 @@ nothing to pass between processes, needs no numpy to write a WAV file, and compa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from ttsctl.patience import Patience
 
 SAMPLE_BYTES = 2  # one frame of mono PCM16
 
@@ -67,6 +70,23 @@ class Utterance:
 
 
 @dataclass(frozen=True)
+class Word:
+    """A word of the text and when it is spoken."""
+
+    text: str
+    """As it is written, with the punctuation that touches it."""
+
+    start_s: float
+    """Seconds from the beginning of the clip; likewise the end."""
+
+    end_s: float
+
+    def after(self, seconds: float) -> Word:
+        """Return the word as it is where its clip begins so much later."""
+        return Word(self.text, self.start_s + seconds, self.end_s + seconds)
+
+
+@dataclass(frozen=True)
 class Clip:
     """A stretch of sound: a chunk of a stream or a whole utterance."""
 
@@ -77,6 +97,10 @@ class Clip:
 
     dropped: int = 0
     """Phonemes of the text up to here that the voice has no sound for, and that were left out."""
+
+    words: tuple[Word, ...] = ()
+    """Those that begin in it, in order, within its length and not overlapping; empty where the
+    model does not tell when it says what."""
 
     @property
     def frames(self) -> int:
@@ -89,6 +113,25 @@ class Clip:
         return self.frames / self.sample_rate
 
 
+@dataclass
+class Errand:
+    """What an utterance is synthesized for: how urgent it is, and where its time went."""
+
+    patience: Patience = field(default_factory=Patience)
+
+    is_ahead: bool = False
+    """Whether another utterance will be heard before this one, so that it can wait."""
+
+    queue_s: float = 0.0
+    """Seconds spent waiting for a worker; filled in by the synthesizer, like the next."""
+
+    load_s: float = 0.0
+    """Seconds spent waiting for the voice to be loaded."""
+
+    moments: dict[str, float] = field(default_factory=dict)
+    """When its worker was started, was ready, and had the voice, on the clock `perf_counter`."""
+
+
 class Synthesizer(Protocol):
     """The seam between what ttsctl does and where engines run.
 
@@ -96,12 +139,13 @@ class Synthesizer(Protocol):
     above it.
     """
 
-    def stream(self, utterance: Utterance) -> Iterator[Clip]:
+    def stream(self, utterance: Utterance, errand: Errand | None = None) -> Iterator[Clip]:
         """Yield the utterance's sound as it comes into being: all clips of one sample rate.
 
         Raises:
             EngineError: the engine failed, or died, on this text.
             DeadlineError: it took too long.
+            CancelledError: the errand's patience ended.
         """
         ...
 
@@ -128,7 +172,37 @@ def join(clips: list[Clip]) -> Clip:
     if any(clip.sample_rate != sample_rate for clip in clips):
         raise ValueError("clips of different sample rates cannot be joined")
     pcm = b"".join(clip.pcm for clip in clips)
-    return Clip(pcm, sample_rate, sum(clip.dropped for clip in clips))
+    words: list[Word] = []
+    frames = 0
+    for clip in clips:
+        words += (word.after(frames / sample_rate) for word in clip.words)
+        frames += clip.frames
+    return Clip(pcm, sample_rate, sum(clip.dropped for clip in clips), tuple(words))
+
+
+def words_to_json(words: Iterable[Word]) -> list[tuple[str, float, float]]:
+    """Return what stands for the words in JSON."""
+    return [(word.text, float(word.start_s), float(word.end_s)) for word in words]
+
+
+def words_from_json(rows: object) -> tuple[Word, ...]:
+    """Return the words that `words_to_json` was given; anything may be handed in.
+
+    Raises:
+        ValueError: It is something else, or has a time that cannot be.
+    """
+    match rows:
+        case [*found]:
+            return tuple(map(_word, found))
+    raise ValueError("words are a list")
+
+
+def _word(row: object) -> Word:
+    match row:
+        case [str(text), float(start_s), float(end_s)] if 0 <= start_s <= end_s < math.inf:
+            text.encode()  # half a surrogate pair could not be printed
+            return Word(text, start_s, end_s)
+    raise ValueError("a word is a text and two moments in order")
 
 
 def silence(duration_s: float, sample_rate: int) -> Clip:

@@ -19,12 +19,14 @@ from ttsctl.errors import (
     EngineError,
     InvalidRequestError,
     InvalidVoiceError,
+    OutOfTimeError,
     TtsctlError,
 )
 from ttsctl.speech import Clip, Utterance, Voice, join
-from ttsctl.workflows.deliver import SpeechReport, SpeechRequest, to_file
-from ttsctl.workflows.fallback import Chain
+from ttsctl.workflows.deliver import SpeechRequest, to_file
+from ttsctl.workflows.fallback import Chain, at_rate_of
 from ttsctl.workflows.plan import Manner, plan
+from ttsctl.workflows.report import SpeechReport
 from ttsctl.workflows.speak import Speaker
 
 BEST, GOOD, PLAIN = (Voice(engine, "v", "en", "1") for engine in ("best", "good", "plain"))
@@ -54,7 +56,7 @@ class Cast:
 
 def test_the_voice_that_was_asked_for_speaks_if_it_can() -> None:
     cast, chain = Cast({}), Chain(lesser)
-    assert join(list(chain.speak(UTTERANCE, cast.speak, 0))).pcm == b"bestbest"
+    assert join(list(chain.speak(UTTERANCE, cast.speak))).pcm == b"bestbest"
     assert cast.asked == [UTTERANCE]
     assert chain.fallback is None
 
@@ -65,7 +67,7 @@ def test_where_it_fails_the_next_speaks_and_a_warning_says_so(
 ) -> None:
     cast, chain = Cast({BEST: error}), Chain(lesser)
     with caplog.at_level(logging.WARNING):
-        assert join(list(chain.speak(UTTERANCE, cast.speak, 0))).pcm == b"goodgood"
+        assert join(list(chain.speak(UTTERANCE, cast.speak))).pcm == b"goodgood"
     assert "best:v failed, so good:v speaks: no" in caplog.text
     assert chain.fallback is not None
     assert (chain.fallback.wanted, chain.fallback.used) == (BEST, GOOD)
@@ -73,38 +75,40 @@ def test_where_it_fails_the_next_speaks_and_a_warning_says_so(
 
 def test_the_options_of_one_engine_are_not_given_to_another() -> None:
     cast, chain = Cast({BEST: EngineError("no")}), Chain(lesser)
-    list(chain.speak(UTTERANCE, cast.speak, 0))
+    list(chain.speak(UTTERANCE, cast.speak))
     assert cast.asked[1].options == ()
 
 
 def test_the_rest_of_the_request_is_spoken_by_the_one_that_stepped_in() -> None:
     cast, chain = Cast({BEST: EngineError("no")}), Chain(lesser)
     for _ in range(3):
-        list(chain.speak(UTTERANCE, cast.speak, 0))
+        list(chain.speak(UTTERANCE, cast.speak))
     assert [asked.voice for asked in cast.asked] == [BEST, GOOD, GOOD, GOOD]
 
 
 def test_the_last_failure_is_reported_where_all_fail() -> None:
     cast = Cast({voice: EngineError(f"{voice.id} cannot") for voice in ORDER})
     with pytest.raises(EngineError, match="plain:v cannot"):
-        list(Chain(lesser).speak(UTTERANCE, cast.speak, 0))
+        list(Chain(lesser).speak(UTTERANCE, cast.speak))
 
 
 def test_nobody_repeats_words_that_were_heard() -> None:
     cast = Cast({BEST: EngineError("half way")}, begins=True)
     with pytest.raises(EngineError, match="half way"):
-        list(Chain(lesser).speak(UTTERANCE, cast.speak, 0))
+        list(Chain(lesser).speak(UTTERANCE, cast.speak))
 
 
-@pytest.mark.parametrize("error", [InvalidVoiceError("who"), InvalidRequestError("what")])
+@pytest.mark.parametrize(
+    "error", [InvalidVoiceError("who"), InvalidRequestError("what"), OutOfTimeError("late")]
+)
 def test_a_mistake_of_the_user_is_not_covered_up(error: TtsctlError) -> None:
     with pytest.raises(type(error)):
-        list(Chain(lesser).speak(UTTERANCE, Cast({BEST: error}).speak, 0))
+        list(Chain(lesser).speak(UTTERANCE, Cast({BEST: error}).speak))
 
 
 def test_without_alternatives_a_failure_is_a_failure() -> None:
     with pytest.raises(EngineError):
-        list(Chain(None).speak(UTTERANCE, Cast({BEST: EngineError("no")}).speak, 0))
+        list(Chain(None).speak(UTTERANCE, Cast({BEST: EngineError("no")}).speak))
 
 
 def test_a_voice_of_another_rate_is_brought_to_that_of_the_request() -> None:
@@ -114,7 +118,7 @@ def test_a_voice_of_another_rate_is_brought_to_that_of_the_request() -> None:
         for _ in range(10):
             yield Clip(bytes(3_200), 16_000)
 
-    clip = join(list(Chain(lesser).speak(UTTERANCE, speak, 24_000)))
+    clip = join(list(at_rate_of(24_000, Chain(lesser).speak(UTTERANCE, speak))))
     assert clip.sample_rate == 24_000
     assert clip.duration_s == pytest.approx(1.0)
 

@@ -15,8 +15,9 @@ from ttsctl.cache.off import NullCache
 from ttsctl.engines.tone import request_digest
 from ttsctl.errors import EngineError, InvalidVoiceError
 from ttsctl.speech import Clip, Voice, join
-from ttsctl.workflows.deliver import SpeechReport, SpeechRequest, to_bytes, to_file
+from ttsctl.workflows.deliver import SpeechRequest, to_bytes, to_file
 from ttsctl.workflows.plan import Manner, PlannedUtterance, plan
+from ttsctl.workflows.report import SpeechReport
 from ttsctl.workflows.speak import Speaker
 
 TEXT = "A sentence that is long enough to stand on its own. And a second one, just as long."

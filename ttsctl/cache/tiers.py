@@ -20,6 +20,7 @@ from ttsctl.cache.audit import Problem
 from ttsctl.cache.disk import Clock
 from ttsctl.cache.disk_tier import DiskTier, FreeSpace
 from ttsctl.cache.eviction import CacheLimits, Entry, unused_since, victims
+from ttsctl.cache.flights import Flights
 from ttsctl.cache.folder import LOCKS, disk_space
 from ttsctl.cache.key import require_key
 from ttsctl.cache.memory import MemoryTier
@@ -52,6 +53,7 @@ class Cache:
     _disk: DiskTier
     _usage: Usage
     _writer: Writer
+    _flights: Flights
 
     def __init__(
         self,
@@ -116,13 +118,17 @@ class Cache:
         """
         require_key(key)
         self._follow_fork()
-        path = self._folder / LOCKS / key
-        lock = locks.acquire(path, timeout_s) if self._disk.prepare() else None
-        try:
-            yield lock is not None
-        finally:
-            if lock is not None:
-                self._writer.after_pending(lock.release)
+        with self._flights.alone(key, timeout_s) as is_alone:
+            if is_alone and self._from_memory(key) is not None:
+                yield True  # a thread of this process has just made it
+                return
+            path = self._folder / LOCKS / key
+            lock = locks.acquire(path, timeout_s) if is_alone and self._disk.prepare() else None
+            try:
+                yield lock is not None
+            finally:
+                if lock is not None:
+                    self._writer.after_pending(lock.release)
 
     def flush(self) -> None:
         """Wait until all that was put is on disk, and save the counts; 10 s at most."""
@@ -204,6 +210,7 @@ class Cache:
         self._disk = DiskTier(self._folder, self._limits, self._clock, self._free_space)
         self._usage = Usage()
         self._writer = Writer()
+        self._flights = Flights()
 
     def _follow_fork(self) -> None:
         # A forked child has the parent's locks, perhaps taken, but not the threads to free them.

@@ -34,7 +34,7 @@ def main(engine_name: str) -> None:
         channel.send(_failure(error))
         return
     logging.getLogger("ttsctl").addHandler(_WarningHandler(channel))
-    channel.send(messages.done_reply())
+    channel.send(messages.ready_reply())
     for request in channel.requests():
         _answer(engine, request, channel)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from typing import IO
 
 from ttsctl.settings import worker_environment
+
+_LOG_TAIL_BYTES = 4_000
 
 # The worker gets its parent's module path as an argument and runs isolated (-I), so that a file in
 # the current folder is never imported in place of a module.
@@ -48,3 +51,13 @@ def how_it_ended(return_code: int) -> str:
         return f"was killed by {signal.Signals(-return_code).name}"
     except ValueError:
         return f"was killed by signal {-return_code}"
+
+
+def last_words(log: IO[bytes]) -> str:
+    """Return the last line that a process wrote to `log`, without control characters."""
+    size = os.fstat(log.fileno()).st_size
+    tail = os.pread(log.fileno(), _LOG_TAIL_BYTES, max(0, size - _LOG_TAIL_BYTES))
+    lines = [line for line in tail.decode(errors="replace").splitlines() if line.strip()]
+    fatal = [line for line in lines if line.startswith("Fatal Python error")]
+    last = (fatal or lines or [""])[-1]
+    return "".join(character for character in last if character.isprintable())[:200]

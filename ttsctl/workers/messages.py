@@ -8,12 +8,14 @@ Pure: nothing here reads or writes a pipe.
 from __future__ import annotations
 
 import json
+import math
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ttsctl.speech import Clip, Utterance, Voice
+from ttsctl.speech import Clip, Utterance, Voice, words_from_json, words_to_json
 
 _LENGTHS = struct.Struct(">II")
 MAX_FRAME_BYTES = 64 << 20  # a longer one means that the stream is out of step
@@ -116,13 +118,27 @@ def utterance_of(header: dict[str, Any]) -> Utterance:
 
 def audio_reply(clip: Clip) -> Frame:
     """Carry a stretch of sound."""
-    header = {"event": "audio", "sample_rate": clip.sample_rate, "dropped": clip.dropped}
+    header: dict[str, Any] = {"event": "audio"}
+    header |= {"sample_rate": clip.sample_rate, "dropped": clip.dropped}
+    if clip.words:
+        header["words"] = words_to_json(clip.words)
     return Frame(header, clip.pcm)
 
 
 def done_reply(voices: list[Voice] | None = None) -> Frame:
     """End the answer to a request."""
     return Frame({"event": "done", "voices": [asdict(voice) for voice in voices or []]})
+
+
+def ready_reply() -> Frame:
+    """Say that the engine is imported, and since when: the parent may look late."""
+    return Frame({"event": "done", "at": time.perf_counter()})
+
+
+def ready_at(frame: Frame) -> float:
+    """Return when the engine was imported, on the clock of `time.perf_counter`."""
+    at = frame.header.get("at")
+    return at if isinstance(at, float) and math.isfinite(at) else time.perf_counter()
 
 
 def failed_reply(code: str, message: str) -> Frame:
@@ -139,11 +155,16 @@ def clip_of(frame: Frame) -> Clip:
     """Return the sound that an audio reply carries.
 
     Raises:
-        ProtocolError: The samples, their rate or the count of what was dropped make no sense.
+        ProtocolError: The samples, their rate, the count of what was dropped or the words make no
+            sense.
     """
     sample_rate, dropped = frame.header.get("sample_rate"), frame.header.get("dropped")
     if not isinstance(sample_rate, int) or not isinstance(dropped, int):
         raise ProtocolError("an audio frame lacks its numbers")
     if sample_rate <= 0 or dropped < 0 or len(frame.payload) % 2:
         raise ProtocolError("an audio frame makes no sense")
-    return Clip(frame.payload, sample_rate, dropped)
+    try:
+        words = words_from_json(frame.header.get("words", []))
+    except ValueError as error:
+        raise ProtocolError(f"an audio frame's words make no sense: {error}") from error
+    return Clip(frame.payload, sample_rate, dropped, words)

@@ -12,22 +12,24 @@ import os
 import select
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import IO
 
 from ttsctl.errors import DeadlineError, EngineCrashError, EngineError, TtsctlError, error_from
 from ttsctl.files import reason
 from ttsctl.speech import Clip, Utterance, Voice
 from ttsctl.workers import messages
-from ttsctl.workers.launch import how_it_ended, launch
+from ttsctl.workers.launch import how_it_ended, last_words, launch
 from ttsctl.workers.messages import Frame, FrameDecoder, ProtocolError
 
 START_TIMEOUT_S = 30.0
 LOAD_TIMEOUT_S = 120.0
 CANCEL_TIMEOUT_S = 1.0  # a worker that has not let go by then is killed
+_CHECK_EVERY_S = 0.05
 _EXCERPT_CHARS = 40
 _logger = logging.getLogger(__name__)
-_LOG_TAIL_BYTES = 4_000
+
+Check = Callable[[], None]
 
 
 class Worker:
@@ -52,10 +54,13 @@ class Worker:
             self._process = launch(engine, self._log, threads)
         except OSError as error:
             raise EngineError(f"cannot start engine '{engine}': {reason(error)}") from error
+        self.started_at = time.perf_counter()
+        self.ready_at: float | None = None
+        """When the engine was imported, on the clock of `time.perf_counter`."""
         self._decoder = FrameDecoder()
         self._frames: list[Frame] = []
-        self._is_ready = False
-        self._loading: Voice | None = None  # asked for, and not answered yet
+        self.voice: Voice | None = None  # what it has loaded, or is loading
+        self._is_loading = False
         self._in_hand = "starting"
 
     @property
@@ -68,39 +73,47 @@ class Worker:
         """The operating system's number for the process."""
         return self._process.pid
 
-    def wait_ready(self) -> None:
-        """Wait until the engine is imported.
+    def wait_ready(self, check: Check = lambda: None) -> None:
+        """Wait until the engine is imported; `check` is as in `stream`.
 
         Raises:
             NotInstalledError: The engine is not there.
             EngineCrashError: The process died on the way.
             DeadlineError: It took over 30 s.
         """
-        if not self._is_ready:
+        if self.ready_at is None:
             self._in_hand = f"starting engine '{self.engine}'"
-            self._finish(time.monotonic() + START_TIMEOUT_S)
-            self._is_ready = True
+            frame = self._receive(time.monotonic() + START_TIMEOUT_S, check)
+            self._raise_if_failed(frame)
+            self.ready_at = messages.ready_at(frame)
 
     def begin_load(self, voice: Voice) -> None:
         """Have `voice` made ready while the caller does something else; `load` waits for it."""
         self._send(messages.load_request(voice))
-        self._loading = voice
+        self.voice, self._is_loading = voice, True
 
-    def load(self, voice: Voice) -> None:
-        """Make `voice` ready to speak at once."""
-        self.wait_ready()
-        if self._loading not in (None, voice):
-            with contextlib.suppress(TtsctlError):  # whoever wanted that voice does not any more
-                self._end_loading()
-        if self._loading is None:
+    def load(self, voice: Voice, check: Check = lambda: None) -> None:
+        """Make `voice` ready to speak at once; `check` is as in `stream`."""
+        self.wait_ready(check)
+        if self.voice != voice:
+            try:
+                self._end_loading(check)
+            except EngineCrashError:
+                raise
+            except EngineError:
+                pass  # whoever wanted that voice does not any more
             self.begin_load(voice)
-        self._end_loading()
+        self._end_loading(check)
 
-    def _end_loading(self) -> None:
-        voice, self._loading = self._loading, None
-        if voice is not None:
-            self._in_hand = f"loading voice '{voice.id}'"
-            self._finish(time.monotonic() + LOAD_TIMEOUT_S)
+    def _end_loading(self, check: Check = lambda: None) -> None:
+        if self.voice is None or not self._is_loading:
+            return
+        self._in_hand = f"loading voice '{self.voice.id}'"
+        frame = self._receive(time.monotonic() + LOAD_TIMEOUT_S, check)
+        # Not before: where `check` ends the wait the answer is still to come.
+        voice, self.voice, self._is_loading = self.voice, None, False
+        self._raise_if_failed(frame)
+        self.voice = voice
 
     def voices(self) -> list[Voice]:
         """Return the voices that the engine reports."""
@@ -108,27 +121,36 @@ class Worker:
         self._end_loading()
         self._in_hand = "listing its voices"
         self._send(messages.voices_request())
-        done = self._finish(time.monotonic() + START_TIMEOUT_S)
+        done = self._receive(time.monotonic() + START_TIMEOUT_S)
+        self._raise_if_failed(done)
         try:
             return [Voice(**fields) for fields in done.header["voices"]]
         except (KeyError, TypeError) as error:
             raise EngineError(f"engine '{self.engine}' reports no usable voices") from error
 
-    def stream(self, utterance: Utterance, deadline_s: float) -> Generator[Clip, None, None]:
+    def stream(
+        self, utterance: Utterance, deadline_s: float, check: Check = lambda: None
+    ) -> Generator[Clip, None, None]:
         """Yield the sound of `utterance`; a consumer that stops early cancels the rest.
+
+        Args:
+            utterance: What to say.
+            deadline_s: Seconds of working time after which the engine counts as hung.
+            check: Called every 50 ms while the engine is waited for; what it raises ends the wait.
 
         Raises:
             EngineError: The engine refused the text, died on it, or answered nonsense.
             DeadlineError: No end within `deadline_s` of working time; the worker was killed.
         """
-        self.wait_ready()
-        self._end_loading()
+        self.wait_ready(check)
+        self._end_loading(check)
         self._in_hand = f"speaking '{_excerpt(utterance.text)}'"
+        self.voice = utterance.voice
         self._send(messages.speak_request(utterance))
         is_answered = False
         deadline = time.monotonic() + deadline_s
         try:
-            while (frame := self._receive(deadline)).header.get("event") == "audio":
+            while (frame := self._receive(deadline, check)).header.get("event") == "audio":
                 clip = self._clip(frame)
                 waited_since = time.monotonic()
                 yield clip
@@ -157,12 +179,6 @@ class Worker:
         except BrokenPipeError:
             raise self._died() from None
 
-    def _finish(self, deadline: float) -> Frame:
-        """Receive the frame that ends the answer to a request."""
-        frame = self._receive(deadline)
-        self._raise_if_failed(frame)
-        return frame
-
     def _raise_if_failed(self, frame: Frame) -> None:
         header = frame.header
         if header.get("event") == "failed":
@@ -178,9 +194,9 @@ class Worker:
             self.kill()
             raise EngineError(f"engine '{self.engine}': {error}") from error
 
-    def _receive(self, deadline: float) -> Frame:
+    def _receive(self, deadline: float, check: Check = lambda: None) -> Frame:
         while not self._frames:
-            data = self._read(deadline)
+            data = self._read(deadline, check)
             if not data:
                 raise self._died()
             try:
@@ -190,14 +206,16 @@ class Worker:
                 raise EngineError(f"engine '{self.engine}': {error}") from error
         return self._frames.pop(0)
 
-    def _read(self, deadline: float) -> bytes:
+    def _read(self, deadline: float, check: Check) -> bytes:
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
         poller = select.poll()
         poller.register(descriptor, select.POLLIN)
-        if not poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            self.kill()
-            raise DeadlineError(f"engine '{self.engine}' took too long {self._in_hand}")
+        while not poller.poll(max(0.0, min(deadline - time.monotonic(), _CHECK_EVERY_S)) * 1000):
+            check()
+            if time.monotonic() >= deadline:
+                self.kill()
+                raise DeadlineError(f"engine '{self.engine}' took too long {self._in_hand}")
         return os.read(descriptor, 1 << 18)
 
     def _cancel(self) -> None:
@@ -211,21 +229,11 @@ class Worker:
     def _died(self) -> TtsctlError:
         self._process.wait()
         how = how_it_ended(self._process.returncode)
-        last_words = self._last_words()
+        words = last_words(self._log)
         self.kill()
         return EngineCrashError(
-            f"engine '{self.engine}' {how} while {self._in_hand}"
-            + (f" ({last_words})" if last_words else "")
+            f"engine '{self.engine}' {how} while {self._in_hand}" + (f" ({words})" if words else "")
         )
-
-    def _last_words(self) -> str:
-        """Return the last line that the process wrote to stderr, without control characters."""
-        size = os.fstat(self._log.fileno()).st_size
-        tail = os.pread(self._log.fileno(), _LOG_TAIL_BYTES, max(0, size - _LOG_TAIL_BYTES))
-        lines = [line for line in tail.decode(errors="replace").splitlines() if line.strip()]
-        fatal = [line for line in lines if line.startswith("Fatal Python error")]
-        last = (fatal or lines or [""])[-1]
-        return "".join(character for character in last if character.isprintable())[:200]
 
 
 def _is_answer(frame: Frame) -> bool:

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from ttsctl.audio.encode import encode, encode_whole, head_of_file
+from ttsctl.audio.encode import encode, encode_live, encode_whole, head_of_file
 from ttsctl.audio.formats import Encoding
 from ttsctl.cache.key import derived_key, utterance_key
-from ttsctl.files import write_whole
+from ttsctl.files import Head, write_whole
 from ttsctl.metrics import timed
 from ttsctl.speech import Clip, Voice, join
 from ttsctl.text.safe import NORMALISER_VERSION
 from ttsctl.workflows.plan import PlannedUtterance
-from ttsctl.workflows.speak import SoundFacts, Speaker, SpeechLog, remembered
+from ttsctl.workflows.report import SpeechReport
+from ttsctl.workflows.speak import SoundFacts, Speaker, remembered
+from ttsctl.workflows.speech_log import SpeechLog
+
+_logger = logging.getLogger(__name__)
 
 Player = Callable[[Iterable[Clip]], None]
+Encoder = Callable[[Iterable[Clip], Encoding], Iterator[bytes]]
+
+
+class FileWriter(Protocol):
+    """Writes a file, as `ttsctl.files.write_whole` does."""
+
+    def __call__(
+        self, path: Path, blocks: Iterable[bytes], *, replace: bool, head: Head | None
+    ) -> int:
+        """Write `blocks` to `path`, and return how many bytes they are."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -30,73 +47,19 @@ class SpeechRequest:
     """A sequence where the text is known to its end, an iterator where it still arrives."""
 
 
-@dataclass(frozen=True)
-class SpeechReport:
-    """How a request was answered."""
-
-    voice: Voice
-    """The voice that was asked for."""
-
-    log: SpeechLog
-
-    output: str | None
-    """Path of the file, "-" for stdout, None for the loudspeaker."""
-
-    encoding: Encoding | None
-    size_bytes: int
-    total_s: float
-
-    @property
-    def voice_used(self) -> Voice:
-        """The voice that spoke, at the end at least."""
-        fallback = self.log.chain.fallback
-        return fallback.used if fallback else self.voice
-
-    def summary(self) -> str:
-        """Return the report in a line, for a person."""
-        total_ms = self.total_s * 1000
-        source = "synthesized" if self.log.cache == "miss" else f"from {self.log.cache}"
-        return (
-            f"{self.output}: {self.log.duration_s:.2f} s of speech, {self.voice_used.id}, "
-            f"{source} in {total_ms:.0f} ms"
-        )
-
-    def fields(self) -> dict[str, Any]:
-        """Return the JSON object of `say --json`."""
-        log, encoding, fallback = self.log, self.encoding, self.log.chain.fallback
-        return {
-            "ok": True,
-            "output": self.output,
-            "format": encoding and encoding.format,
-            "sample_rate": encoding.output_rate(log.sample_rate) if encoding else log.sample_rate,
-            "duration_s": round(log.duration_s, 4),
-            "bytes": self.size_bytes,
-            "engine": self.voice_used.engine,
-            "voice": self.voice_used.id,
-            "fallback": fallback and {"wanted": fallback.wanted.id, "reason": fallback.reason},
-            "cache": log.cache,
-            "served_by": "process",
-            "chars": log.chars,
-            "dropped": log.dropped,
-            "timings_ms": {
-                "queue": 0.0,
-                "load": _ms(log.load_s),
-                "g2p": None,  # espeak-ng does not tell it apart from synthesis
-                "synthesis": _ms(log.synthesis_s),
-                "encode": _ms(log.encode_s),
-                "first_audio": _ms(log.first_audio_s),
-                "total": _ms(self.total_s),
-            },
-        }
-
-
 def to_file(
-    speaker: Speaker, request: SpeechRequest, path: Path, encoding: Encoding, *, replace: bool
+    speaker: Speaker,
+    request: SpeechRequest,
+    path: Path,
+    encoding: Encoding,
+    *,
+    replace: bool,
+    write: FileWriter = write_whole,
 ) -> SpeechReport:
     """Write the speech to `path`, whole or not at all; see `write_whole` for the errors."""
     log = speaker.start_log()
     blocks = encoded(speaker, request, encoding, log)
-    size_bytes = write_whole(path, blocks, replace=replace, head=head_of_file(encoding))
+    size_bytes = write(path, blocks, replace=replace, head=head_of_file(encoding))
     return _report(request, log, str(path), encoding, size_bytes)
 
 
@@ -114,16 +77,19 @@ def to_bytes(
 
 
 def to_stream(
-    speaker: Speaker, request: SpeechRequest, encoding: Encoding, write: Callable[[bytes], None]
+    speaker: Speaker,
+    request: SpeechRequest,
+    encoding: Encoding,
+    write: Callable[[bytes, int], None],
 ) -> SpeechReport:
-    """Hand the speech to `write` in pieces, each as soon as it exists.
+    """Hand the speech to `write` in frames of 20 ms, each as soon as it exists, with its rate.
 
     A header cannot tell the length then; a WAV file claims to be as long as one can be.
     """
     log = speaker.start_log()
     size_bytes = 0
-    for block in encoded(speaker, request, encoding, log):
-        write(block)
+    for block in _encode(speaker, request.utterances, encoding, log, encode_live):
+        write(block, encoding.output_rate(log.sample_rate))
         size_bytes += len(block)
     return _report(request, log, "-", encoding, size_bytes)
 
@@ -131,7 +97,8 @@ def to_stream(
 def to_player(speaker: Speaker, request: SpeechRequest, play: Player) -> SpeechReport:
     """Play the speech while it comes into being."""
     log = speaker.start_log()
-    play(speaker.clips(request.utterances, log))
+    with closing(speaker.clips(request.utterances, log)) as clips:
+        play(clips)
     return _report(request, log, None, None, 0)
 
 
@@ -181,12 +148,16 @@ def encoded(
     if log.chain.fallback:
         return  # what another voice said must not be kept under this one's key
     payload = b"".join(blocks)
-    facts = SoundFacts(encoding.format, log.sample_rate, log.duration_s)
+    facts = SoundFacts(encoding.format, log.sample_rate, log.duration_s, tuple(log.words))
     speaker.cache.put(key, remembered("encoded", request.voice, text, facts, payload))
 
 
 def _encode(
-    speaker: Speaker, utterances: Iterable[PlannedUtterance], encoding: Encoding, log: SpeechLog
+    speaker: Speaker,
+    utterances: Iterable[PlannedUtterance],
+    encoding: Encoding,
+    log: SpeechLog,
+    encoder: Encoder = encode,
 ) -> Iterator[bytes]:
     def clips_took(seconds: float) -> None:
         log.encode_s -= seconds
@@ -195,7 +166,7 @@ def _encode(
         log.encode_s += seconds
 
     clips = timed(speaker.clips(utterances, log), clips_took)
-    yield from timed(encode(clips, encoding), blocks_took)
+    yield from timed(encoder(clips, encoding), blocks_took)
 
 
 def _report(
@@ -205,8 +176,13 @@ def _report(
     encoding: Encoding | None,
     size_bytes: int,
 ) -> SpeechReport:
-    return SpeechReport(request.voice, log, output, encoding, size_bytes, log.elapsed_s())
-
-
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 2)
+    report = SpeechReport(request.voice, log, output, encoding, size_bytes, log.elapsed_s())
+    _logger.debug(
+        "%s, %s, %d characters, ms: %s, time line: %s",
+        report.voice_used.id,
+        log.cache,
+        log.chars,
+        report.timings_ms(),
+        report.timeline_ms(),
+    )
+    return report

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from ttsctl.audio.encode import at_rate
-from ttsctl.errors import DeadlineError, EngineError, InvalidVoiceError
+from ttsctl.errors import DeadlineError, EngineError, InvalidVoiceError, OutOfTimeError
 from ttsctl.speech import Clip, Utterance, Voice
 
 Alternatives = Callable[[Voice, str], list[Voice]]
 """From a voice and a language to the voices that may take its place, best first."""
 
 Speak = Callable[[Utterance], Iterator[Clip]]
+
+# A voice that does not exist is a mistake of whoever asked, and lost time does not come back.
+_NO_FAILURE = (InvalidVoiceError, OutOfTimeError)
 
 _logger = logging.getLogger(__name__)
 
@@ -38,14 +41,14 @@ class Chain:
         self._alternatives = alternatives
         self.fallback: Fallback | None = None
 
-    def speak(self, utterance: Utterance, speak: Speak, sample_rate: int) -> Iterator[Clip]:
-        """Yield the sound of `utterance`, by the first voice that can.
+    def speak(self, utterance: Utterance, speak: Speak) -> Iterator[Clip]:
+        """Yield the sound of `utterance`, by the first voice that can; see `at_rate_of`.
 
         A voice that fails after its first sound is not replaced: its words would be heard twice.
 
         Args:
+            utterance: What to say, and by whom first.
             speak: Speaks an utterance by the voice that it names.
-            sample_rate: What the request has been heard at so far; 0 for nothing yet.
 
         Raises:
             EngineError: The last of the voices failed, or one that had begun.
@@ -55,12 +58,11 @@ class Chain:
         for place, voice in enumerate(voices, 1):
             is_begun = False
             try:
-                for clip in _at(sample_rate, speak(_spoken_by(utterance, voice))):
+                for clip in speak(_spoken_by(utterance, voice)):
                     is_begun = True
                     yield clip
             except (EngineError, DeadlineError) as error:
-                # A voice that does not exist is a mistake of whoever asked, not a failure.
-                if is_begun or place == len(voices) or isinstance(error, InvalidVoiceError):
+                if is_begun or place == len(voices) or isinstance(error, _NO_FAILURE):
                     raise
                 self._note(Fallback(utterance.voice, voices[place], error.message))
             else:
@@ -86,8 +88,8 @@ def _spoken_by(utterance: Utterance, voice: Voice) -> Utterance:
     return replace(utterance, voice=voice, options=())
 
 
-def _at(sample_rate: int, clips: Iterator[Clip]) -> Iterator[Clip]:
-    """Bring the clips of a voice that steps in to the rate of the request."""
+def at_rate_of(sample_rate: int, clips: Iterator[Clip]) -> Iterator[Clip]:
+    """Bring the clips of a voice that steps in to the rate of the request; 0 for any rate."""
     for clip in clips:
         if sample_rate in (0, clip.sample_rate):
             yield clip

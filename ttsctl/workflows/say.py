@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from ttsctl.audio.formats import Encoding
+from ttsctl.files import write_whole
 from ttsctl.workflows.deliver import (
+    FileWriter,
     Player,
-    SpeechReport,
     SpeechRequest,
     to_bytes,
     to_file,
@@ -18,7 +20,10 @@ from ttsctl.workflows.deliver import (
     utterance_key_of,
 )
 from ttsctl.workflows.plan import Manner, PlannedUtterance, plan
+from ttsctl.workflows.report import SpeechReport
 from ttsctl.workflows.speak import Speaker
+
+Turn = Callable[[Sequence[PlannedUtterance]], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,23 @@ class SayRequest:
     """Whether `write` gets it in pieces, as it comes into being."""
 
 
-def speak(
-    speaker: Speaker, request: SayRequest, *, write: Callable[[bytes], None], play: Player
-) -> SpeechReport:
+@dataclass(frozen=True)
+class Outlets:
+    """Where speech goes in the process of whoever asked for it."""
+
+    write: Callable[[bytes], None]
+    """Takes what is meant for stdout."""
+
+    play: Player
+    """Takes what is meant for the loudspeaker."""
+
+    write_file: FileWriter = write_whole
+
+    turn: Turn = lambda _: nullcontext()
+    """Entered for the length of the work on a text that is known to its end."""
+
+
+def speak(speaker: Speaker, request: SayRequest, outlets: Outlets) -> SpeechReport:
     """Carry out `request`.
 
     The worker is started before the text is needed: at once where the text is still arriving, else
@@ -58,22 +77,35 @@ def speak(
         OutputError: The file or the device does not take the sound.
     """
     voice = request.manner.voice
-    utterances: Iterable[PlannedUtterance] = plan(request.pieces, request.manner)
+    utterances = plan(request.pieces, request.manner)
     if request.is_arriving:
         speaker.synthesizer.warm_up(voice)
-    else:
-        utterances = planned = list(utterances)
-        if not speaker.knows(utterance_key_of(planned[0])):
-            speaker.synthesizer.warm_up(voice)
+        return _deliver(speaker, request, utterances, outlets)
+    planned = list(utterances)
+    if not speaker.knows(utterance_key_of(planned[0])):
+        speaker.synthesizer.warm_up(voice)
+    with outlets.turn(planned):
+        return _deliver(speaker, request, planned, outlets)
+
+
+def _deliver(
+    speaker: Speaker,
+    request: SayRequest,
+    utterances: Iterable[PlannedUtterance],
+    outlets: Outlets,
+) -> SpeechReport:
     if request.file is not None and request.is_played:
         utterances = list(utterances)  # needed twice; the second time the cache has the sound
-    speech = SpeechRequest(voice, utterances)
+    speech, encoding = SpeechRequest(request.manner.voice, utterances), request.encoding
     if request.file is not None:
-        report = to_file(speaker, speech, request.file, request.encoding, replace=True)
+        report = to_file(
+            speaker, speech, request.file, encoding, replace=True, write=outlets.write_file
+        )
         if request.is_played:
-            to_player(speaker, speech, play)
+            to_player(speaker, speech, outlets.play)
         return report
     if request.is_played:
-        return to_player(speaker, speech, play)
-    hand_over = to_stream if request.is_streamed else to_bytes
-    return hand_over(speaker, speech, request.encoding, write)
+        return to_player(speaker, speech, outlets.play)
+    if request.is_streamed:
+        return to_stream(speaker, speech, encoding, lambda data, _: outlets.write(data))
+    return to_bytes(speaker, speech, encoding, outlets.write)

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ttsctl.audio.encode import encode_whole
@@ -20,85 +20,16 @@ from ttsctl.cache.record import Metadata, Record
 from ttsctl.cache.tiers import Cache, Hit
 from ttsctl.errors import DeadlineError, EngineError
 from ttsctl.metrics import timed
-from ttsctl.speech import Clip, Synthesizer, Utterance, Voice, join, silence
+from ttsctl.patience import Patience
+from ttsctl.speech import Clip, Errand, Synthesizer, Utterance, Voice, Word, join, silence
 from ttsctl.text.safe import NORMALISER_VERSION
-from ttsctl.workflows.fallback import Alternatives, Chain
+from ttsctl.workflows.fallback import Alternatives, Chain, at_rate_of
+from ttsctl.workflows.pipeline import in_order
 from ttsctl.workflows.plan import PlannedUtterance
+from ttsctl.workflows.speech_log import SpeechLog
 
 CACHEABLE_CHARS = 200
 SINGLE_FLIGHT_WAIT_S = 10.0
-
-CacheResult = Literal["miss", "memory", "disk"]
-
-
-@dataclass
-class SpeechLog:
-    """What happened while one request was spoken; filled in as its clips are consumed."""
-
-    clock: Callable[[], float] = time.perf_counter
-    chain: Chain = field(default_factory=lambda: Chain(None))
-    started_at: float = field(init=False)
-    first_audio_at: float | None = None
-    chars: int = 0
-    dropped: int = 0
-    frames: int = 0
-    sample_rate: int = 0
-    load_s: float = 0.0
-    synthesis_s: float = 0.0
-    encode_s: float = 0.0
-    results: set[CacheResult] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.started_at = self.clock()
-
-    @property
-    def duration_s(self) -> float:
-        """Length of the sound so far, in seconds."""
-        return self.frames / self.sample_rate if self.sample_rate else 0.0
-
-    @property
-    def cache(self) -> CacheResult:
-        """Where the request was answered from: the slowest source that one of its parts needed."""
-        for result in ("miss", "disk", "memory"):
-            if result in self.results:
-                return result
-        return "miss"
-
-    @property
-    def first_audio_s(self) -> float:
-        """Time from the start to the first sound; 0 where there was none."""
-        return (self.first_audio_at or self.started_at) - self.started_at
-
-    def elapsed_s(self) -> float:
-        """Return the time since the start."""
-        return self.clock() - self.started_at
-
-    def answer(self, hit: Hit, utterances: Iterable[PlannedUtterance]) -> None:
-        """Note that the whole request was answered by `hit`."""
-        for planned in utterances:
-            self.read(planned)
-        self.results.add(hit.tier)
-        self.first_audio_at = self.clock()
-        facts = hit.record.metadata
-        self.sample_rate = facts.sample_rate
-        self.frames = round(facts.duration_s * facts.sample_rate)
-
-    def synthesized(self, seconds: float) -> None:
-        """Add time that the engine took."""
-        self.synthesis_s += seconds
-
-    def read(self, planned: PlannedUtterance) -> None:
-        """Count the text of an utterance."""
-        self.chars += len(planned.utterance.text)
-        self.dropped += planned.dropped
-
-    def hear(self, clip: Clip) -> None:
-        """Count `clip`, which is about to be emitted."""
-        if self.first_audio_at is None and clip.pcm:
-            self.first_audio_at = self.clock()
-        self.frames += clip.frames
-        self.dropped += clip.dropped
-        self.sample_rate = clip.sample_rate
 
 
 class Speaker:
@@ -110,6 +41,8 @@ class Speaker:
         is_refreshing: Whether to synthesize even what is cached, and cache the new sound.
         cacheable_chars: How long an utterance may be to be cached; longer ones hardly ever return.
         alternatives: Names the voices that step in where one fails; None for nobody.
+        at_once: How many utterances of a request are synthesized at the same time.
+        patience: Of whoever waits for the request; asked by those who work on it.
     """
 
     def __init__(
@@ -120,6 +53,8 @@ class Speaker:
         is_refreshing: bool = False,
         cacheable_chars: int = CACHEABLE_CHARS,
         alternatives: Alternatives | None = None,
+        at_once: int = 1,
+        patience: Patience | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.synthesizer = synthesizer
@@ -127,22 +62,32 @@ class Speaker:
         self.is_refreshing = is_refreshing
         self.cacheable_chars = cacheable_chars
         self._alternatives = alternatives
+        self._at_once = at_once
+        self._patience = patience or Patience()
+        self.waited_s = 0.0
+        """Seconds that the request has waited for its turn."""
         self._clock = clock
 
     def start_log(self) -> SpeechLog:
-        """Return the log for one request, whose time starts now."""
-        return SpeechLog(self._clock, Chain(self._alternatives))
+        """Return the log for one request, whose time began when it began to wait."""
+        return SpeechLog(self._clock, Chain(self._alternatives), queue_s=self.waited_s)
 
-    def clips(self, utterances: Iterable[PlannedUtterance], log: SpeechLog) -> Iterator[Clip]:
+    def clips(
+        self, utterances: Iterable[PlannedUtterance], log: SpeechLog
+    ) -> Generator[Clip, None, None]:
         """Yield the sound of the utterances in order, with their pauses, as it comes into being.
 
         Raises:
             EngineError: An utterance could not be spoken; the message says where in the text.
         """
-        for planned in utterances:
+
+        def work(planned: PlannedUtterance, is_ahead: bool) -> Generator[Clip, None, None]:
+            return self._placed(planned, log, is_ahead)
+
+        for planned, clips in in_order(utterances, work, self._at_once):
             log.read(planned)
             pause_s = planned.pause_s
-            for clip in self._placed(planned, log):
+            for clip in at_rate_of(log.sample_rate, clips):
                 if pause_s:
                     # Only now, because the sample rate was not known before.
                     gap, pause_s = silence(pause_s, clip.sample_rate), 0.0
@@ -164,18 +109,18 @@ class Speaker:
         self.synthesizer.close()
         self.cache.close()
 
-    def _placed(self, planned: PlannedUtterance, log: SpeechLog) -> Iterator[Clip]:
+    def _placed(
+        self, planned: PlannedUtterance, log: SpeechLog, is_ahead: bool
+    ) -> Generator[Clip, None, None]:
         """Name the place in the text where an engine failed."""
         try:
             yield from log.chain.speak(
-                planned.utterance,
-                lambda utterance: self._utterance(utterance, log),
-                log.sample_rate,
+                planned.utterance, lambda utterance: self._utterance(utterance, log, is_ahead)
             )
         except (EngineError, DeadlineError) as error:
             raise type(error)(f"{error.message} (at character {planned.offset:,})") from error
 
-    def _utterance(self, utterance: Utterance, log: SpeechLog) -> Iterator[Clip]:
+    def _utterance(self, utterance: Utterance, log: SpeechLog, is_ahead: bool) -> Iterator[Clip]:
         key = utterance_key(utterance, NORMALISER_VERSION)
         if hit := self.look_up(key):
             yield _replayed(hit, log)
@@ -185,48 +130,51 @@ class Speaker:
             if self.knows(key) and (hit := self.look_up(key)):
                 yield _replayed(hit, log)
                 return
-            log.results.add("miss")
-            yield from self._synthesize(utterance, key, log)
+            log.found("miss")
+            heard = []
+            for clip in self._synthesize(utterance, log, Errand(self._patience, is_ahead)):
+                heard.append(clip)
+                yield clip
+            self._remember(utterance, key, heard)
 
-    def _synthesize(self, utterance: Utterance, key: str, log: SpeechLog) -> Iterator[Clip]:
-        asked_at = self._clock()
-        self.synthesizer.load(utterance.voice)
-        log.load_s += self._clock() - asked_at
-        heard = []
-        for clip in timed(self.synthesizer.stream(utterance), log.synthesized, self._clock):
-            heard.append(clip)
-            yield clip
-        self._remember(utterance, key, heard)
+    def _synthesize(self, utterance: Utterance, log: SpeechLog, errand: Errand) -> Iterator[Clip]:
+        seconds: list[float] = []
+        try:
+            clips = self.synthesizer.stream(utterance, errand)
+            yield from timed(clips, seconds.append, self._clock)
+        finally:
+            log.worked(sum(seconds), errand)
 
     def _remember(self, utterance: Utterance, key: str, heard: list[Clip]) -> None:
         whole = join(heard or [Clip(b"", 1)])
         spoken = sum(character.isalnum() for character in utterance.text)
         check_clip(whole, spoken, utterance.speed)
         if len(utterance.text) <= self.cacheable_chars:
-            facts = SoundFacts("wav", whole.sample_rate, whole.duration_s)
+            facts = SoundFacts("wav", whole.sample_rate, whole.duration_s, whole.words)
             payload = encode_whole(whole, Encoding("wav"))
             record = remembered("master", utterance.voice, utterance.text, facts, payload)
             self.cache.put(key, record)
 
 
 def _replayed(hit: Hit, log: SpeechLog) -> Clip:
-    log.results.add(hit.tier)
-    return read_wav(hit.record.payload)
+    log.found(hit.tier)
+    return replace(read_wav(hit.record.payload), words=hit.record.words)
 
 
 @dataclass(frozen=True)
 class SoundFacts:
-    """What a listing tells of a sound without opening it."""
+    """What is known of a sound without opening it."""
 
     format: str
     sample_rate: int
     duration_s: float
+    words: tuple[Word, ...]
 
 
 def remembered(
     kind: Literal["master", "encoded"], voice: Voice, text: str, facts: SoundFacts, payload: bytes
 ) -> Record:
-    """Return what the cache is to keep: `payload`, and what `ttsctl cache list` tells of it."""
+    """Return what the cache is to keep: `payload`, what `cache list` tells of it, its words."""
     metadata = Metadata(
         kind=kind,
         voice=voice.id,
@@ -236,4 +184,4 @@ def remembered(
         text=text,
         created_s=time.time(),
     )
-    return Record(metadata, payload)
+    return Record(metadata, payload, facts.words)
