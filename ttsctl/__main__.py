@@ -22,27 +22,39 @@ def main() -> NoReturn:
     _open_standard_streams()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # they are for developers, of libraries for the most part
-    worker = None
     try:
         # Imported here so that Ctrl-C during the imports ends like any other Ctrl-C.
-        from ttsctl.cli.head_start import start_worker
+        from ttsctl.cli import daemon_client
 
-        worker = start_worker(sys.argv[1:])
-        from ttsctl.cli.app import app
-
-        app(prog_name="ttsctl", obj=worker)
-        code: object = 0
+        code: object = daemon_client.say(sys.argv[1:], os.environ)
+        if code is None:
+            code = _run_here()
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
     except SystemExit as stop:
         code = stop.code
-    finally:
-        if worker is not None:
-            worker.kill()
     if isinstance(code, int) and code in _DEATHS:
         signal.signal(_DEATHS[code], signal.SIG_DFL)
         os.kill(os.getpid(), _DEATHS[code])
     sys.exit(code)  # type: ignore[arg-type]
+
+
+def _run_here() -> object:
+    """Run the command line in this process, and return its exit code."""
+    from ttsctl.cli.head_start import start_worker
+
+    worker = start_worker(sys.argv[1:])
+    try:
+        from ttsctl.cli import output
+        from ttsctl.cli.app import app
+        from ttsctl.cli.caller import LocalCaller
+
+        output.show_warnings()
+        app(prog_name="ttsctl", obj=LocalCaller(worker))
+    finally:
+        if worker is not None:
+            worker.kill()
+    return 0
 
 
 def _open_standard_streams() -> None:

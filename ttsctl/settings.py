@@ -19,6 +19,7 @@ import platformdirs
 
 from ttsctl.errors import InvalidConfigError
 from ttsctl.files import reason
+from ttsctl.rendezvous import socket_path
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -109,11 +110,21 @@ def models_folder() -> Path:
     return folder.with_name(f"{folder.name}-models")
 
 
+def state_folder() -> Path:
+    """Return the user's folder for what ttsctl remembers between runs; it need not exist."""
+    return platformdirs.user_state_path("ttsctl")
+
+
 def voices_folder(environ: Mapping[str, str] | None = None) -> Path:
     """Return the folder of the installed voices; it need not exist."""
     environ = os.environ if environ is None else environ
     named = environ.get(VOICES_VARIABLE)
     return Path(named) if named else platformdirs.user_data_path("ttsctl") / "voices"
+
+
+def daemon_socket(environ: Mapping[str, str] | None = None) -> Path:
+    """Return where the user's daemon listens, or would."""
+    return Path(socket_path(os.environ if environ is None else environ))
 
 
 def worker_environment(

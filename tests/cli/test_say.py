@@ -42,7 +42,9 @@ def test_json_tells_all_that_the_contract_names(run: Run) -> None:
         "chars",
         "dropped",
         "timings_ms",
+        "words",
     }
+    assert report["words"] == []
     assert report["voice"] == "espeak:en-us"
     assert report["cache"] == "miss"
     assert run("say", "Hello world", "-o", "b.wav", "--json").json["cache"] == "disk"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ttsctl import __version__
-from ttsctl.cli import batch, bench, cache, config, doctor, output, prewarm, say, voices
+from ttsctl.cli import batch, bench, cache, config, doctor, prewarm, say, serve, status, voices
 from ttsctl.cli.boundary import BoundaryGroup
 from ttsctl.cli.surroundings import apply
 
@@ -28,6 +27,9 @@ app.command("prewarm")(prewarm.prewarm)
 app.add_typer(cache.app, name="cache")
 app.command("bench")(bench.bench)
 app.add_typer(voices.app, name="voices")
+app.command("serve")(serve.serve)
+app.command("status")(status.status)
+app.command("stop")(status.stop)
 app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
 
@@ -72,7 +74,6 @@ def root(
     ] = False,
 ) -> None:
     """Take the options that every command shares."""
-    logging.getLogger("ttsctl").addHandler(output.WarningHandler(logging.WARNING))
     apply(context, config_file)
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

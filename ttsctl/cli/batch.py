@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ttsctl.cli import options, output
+from ttsctl.cli.caller import LocalCaller
 from ttsctl.cli.request import encoding_for, manner_for, speaker_config, text_pieces
 from ttsctl.errors import ExitCode, InvalidRequestError
 from ttsctl.workflows.batch.names import DEFAULT_TEMPLATE
@@ -100,7 +101,7 @@ def _read_lines(input_file: str) -> list[Line]:
         raise InvalidRequestError(
             f"batch reads plain text, a line an item; '{input_file}' would be read with its markup"
         )
-    pieces, _ = text_pieces(None, Path(input_file))
+    pieces, _ = text_pieces(LocalCaller(), None, Path(input_file))
     return [Line(number, text) for number, text in text_items("".join(pieces))]
 
 

@@ -54,7 +54,22 @@ def warn(message: str) -> None:
     say(f"warning: {message}")
 
 
-class WarningHandler(logging.Handler):
+def show_warnings() -> None:
+    """Have what the rooms below log shown from now on."""
+    logging.getLogger("ttsctl").addHandler(_WarningHandler(logging.WARNING))
+
+
+def show_details() -> None:
+    """Have also what is of interest only to those who look for a fault shown, with the time."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    handler.addFilter(lambda record: record.levelno < logging.WARNING)
+    logger = logging.getLogger("ttsctl")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+
+
+class _WarningHandler(logging.Handler):
     """Shows what the rooms below log, such as a cache that is of no use, as warnings."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -64,11 +79,17 @@ class WarningHandler(logging.Handler):
 
 def failure(error: TtsctlError, *, is_json: bool) -> None:
     """Report why a command failed: one line on stderr, or an error object on stdout."""
-    if is_json:
-        described = {"code": error.code, "message": error.message}
-        print(json.dumps({"ok": False, "error": described}, ensure_ascii=False), flush=True)
-    else:
-        say(f"error: {error.message}")
+    for_stdout, for_stderr = described(error, is_json=is_json)
+    print(for_stdout, end="", flush=True)
+    print(for_stderr, end="", file=sys.stderr, flush=True)
+
+
+def described(error: TtsctlError, *, is_json: bool) -> tuple[str, str]:
+    """Return what is to be printed of `error` on stdout, and on stderr."""
+    if not is_json:
+        return "", f"error: {escape(error.message)}\n"
+    fields = {"code": error.code, "message": error.message}
+    return json.dumps({"ok": False, "error": fields}, ensure_ascii=False) + "\n", ""
 
 
 def escape(text: str) -> str:

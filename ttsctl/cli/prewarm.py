@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ttsctl.cli import options, output
+from ttsctl.cli.caller import caller_of
 from ttsctl.cli.request import encoding_for, manner_for, speaker_config, text_pieces
 from ttsctl.errors import ExitCode
 
@@ -47,7 +48,7 @@ def prewarm(
     texts = [
         text
         for file in files or [shipped_phrases()]
-        for text in workflow.phrases_of("".join(text_pieces(None, file)[0]))
+        for text in workflow.phrases_of("".join(text_pieces(caller_of(context), None, file)[0]))
     ]
     phrases = [workflow.Phrase(text, manner, encoding, pin) for manner in manners for text in texts]
     # A phrase that is prewarmed is wanted in the cache, however long it is.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from ttsctl.audio.formats import Encoding, format_of
+from ttsctl.cli.caller import Caller
 from ttsctl.errors import InvalidRequestError
 from ttsctl.settings import cache_folder
 
@@ -114,7 +114,7 @@ def cache_limits(context: typer.Context) -> CacheLimits:
     )
 
 
-def text_pieces(text: str | None, file: Path | None) -> tuple[Iterable[str], bool]:
+def text_pieces(caller: Caller, text: str | None, file: Path | None) -> tuple[Iterable[str], bool]:
     """Return the text to speak, in pieces, and whether it is still arriving.
 
     Raises:
@@ -125,13 +125,13 @@ def text_pieces(text: str | None, file: Path | None) -> tuple[Iterable[str], boo
     if text not in (None, "-") and file is not None:
         raise InvalidRequestError("give a text or --file, not both")
     if file is not None and str(file) != "-":
-        return [read_text(file)], False
-    if text is None and file is None and (sys.stdin is None or sys.stdin.isatty()):
+        return [read_text(caller.path(file))], False
+    if text is None and file is None and caller.is_stdin_a_terminal:
         raise InvalidRequestError("no text; write it after `say`, or pipe it in, or use --file")
     if text in (None, "-"):
-        return decode_stream(_stdin_blocks(), "standard input"), True
+        return decode_stream(caller.stdin_blocks(), "standard input"), True
     spoken = _argument(str(text))
-    _refuse_file_name(spoken)
+    _refuse_file_name(caller, spoken)
     return [spoken], False
 
 
@@ -147,17 +147,12 @@ def _argument(text: str) -> str:
     return text
 
 
-def _refuse_file_name(text: str) -> None:
+def _refuse_file_name(caller: Caller, text: str) -> None:
     """The name of a file is hardly ever meant to be read aloud."""
     is_one_word = len(text.split()) == 1
-    if is_one_word and (text.lower().endswith(_TEXT_SUFFIXES) or os.path.isfile(text)):
+    if is_one_word and (
+        text.lower().endswith(_TEXT_SUFFIXES) or os.path.isfile(caller.path(Path(text)))
+    ):
         raise InvalidRequestError(
             f"'{text}' is the name of a file; to speak what is in it, use --file {text}"
         )
-
-
-def _stdin_blocks() -> Iterator[bytes]:
-    """Yield what stdin has as soon as it has it."""
-    stdin: Any = sys.stdin.buffer  # a BufferedReader, whose read1 the declared type does not have
-    while block := stdin.read1(1 << 16):
-        yield block

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ttsctl.audio.formats import FORMATS, format_named
+from ttsctl.audio.formats import FORMATS, Encoding, format_named
 from ttsctl.cli import options, output
+from ttsctl.cli.caller import Caller, caller_of, play
 from ttsctl.cli.request import encoding_for, manner_for, speaker_config, text_pieces
 from ttsctl.cli.surroundings import is_typed
 from ttsctl.errors import InvalidRequestError
-from ttsctl.speech import Clip
+
+if TYPE_CHECKING:
+    from ttsctl.workflows.assembly import SpeakerConfig
+    from ttsctl.workflows.plan import Manner
 
 
 def say(
@@ -46,9 +48,15 @@ def say(
     stream: Annotated[
         bool, typer.Option("--stream", help="Write to stdout while it is being synthesized.")
     ] = False,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", "-i", help="A prompt: each line is spoken.")
+    ] = False,
     sentence_silence: options.SentenceSilence = None,
     option: options.EngineOptions = None,
     no_fallback: options.NoFallback = False,
+    no_daemon: Annotated[
+        bool, typer.Option("--no-daemon", help="Speak in this process, whoever else could.")
+    ] = False,
     offline: options.Offline = False,
     no_cache: options.NoCache = False,
     refresh: options.Refresh = False,
@@ -59,29 +67,76 @@ def say(
     Without --output and --play, the speech is played where stdout is a terminal, and goes to
     stdout as WAV where it is not.
     """
-    from ttsctl.workflows.assembly import make_speaker
-    from ttsctl.workflows.say import SayRequest, speak
+    from ttsctl.workflows.say import SayRequest
 
-    if output_file not in (None, "-") and not is_typed(context, "format"):
-        format = None  # the suffix of a file decides before any setting does
-    target = _choose(output_file, play, format, is_json=json)
-    encoding = encoding_for(target.file, format, sample_rate, bitrate)
-    if stream:
-        _check_streamable(target, encoding.format)
+    caller = caller_of(context)
     manner = manner_for(voice, lang, speed, sentence_silence, option)
-    pieces, is_arriving = text_pieces(text, file)
-    request = SayRequest(
-        pieces, is_arriving, manner, encoding, target.file, target.is_played, stream
-    )
     config = speaker_config(
         context, no_cache=no_cache, refresh=refresh, has_fallback=not no_fallback
     )
-    with closing(make_speaker(config, context.obj)) as speaker:
-        report = speak(speaker, request, write=output.write_audio, play=_play)
-    if json:
-        output.result(report.fields(), is_json=True)
-    elif target.file:
-        output.say(target.reason + report.summary())
+    if interactive:
+        _check_alone(text, file, output_file, stream=stream, is_json=json)
+        return _converse(caller, manner, config, _Sound(play, format, sample_rate, bitrate))
+    if output_file not in (None, "-") and not is_typed(context, "format"):
+        format = None  # the suffix of a file decides before any setting does
+    target = _choose(caller, output_file, play, format, is_json=json)
+    encoding = encoding_for(target.file, format, sample_rate, bitrate)
+    if stream:
+        _check_streamable(target, encoding.format)
+    pieces, is_arriving = text_pieces(caller, text, file)
+    request = SayRequest(
+        pieces, is_arriving, manner, encoding, target.file, target.is_played, stream
+    )
+    report = caller.speak(request, config, is_local=no_daemon)
+    caller.tell(
+        report.fields() if json else None, target.reason + report.summary() if target.file else ""
+    )
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """What the command line says of how a text is to be heard."""
+
+    play: bool | None
+    format: str | None
+    sample_rate: int | None
+    bitrate_bps: int | None
+
+
+def _check_alone(
+    text: str | None, file: Path | None, output_file: str | None, *, stream: bool, is_json: bool
+) -> None:
+    if text is not None or file is not None:
+        raise InvalidRequestError("--interactive reads what it says from its prompt, nowhere else")
+    if output_file is not None or stream or is_json:
+        raise InvalidRequestError(
+            "--interactive plays; it takes no --output, --stream or --json (:save FILE writes one)"
+        )
+
+
+def _converse(caller: Caller, manner: Manner, config: SpeakerConfig, sound: _Sound) -> None:
+    """Hold the prompt of `--interactive`."""
+    from ttsctl.cli.line_editor import line_editor
+    from ttsctl.cli.prompt import Conversation, converse
+    from ttsctl.settings import state_folder
+    from ttsctl.workflows.say import Outlets, SayRequest, speak
+
+    def encoding_of(file: Path | None) -> Encoding:
+        name = None if file else sound.format
+        return encoding_for(file, name, sound.sample_rate, sound.bitrate_bps)
+
+    def deliver(text: str, manner: Manner) -> None:
+        target = _at_a_terminal(caller, sound.play, sound.format or "wav")
+        encoding = encoding_of(target.file)
+        request = SayRequest([text], False, manner, encoding, target.file, target.is_played)
+        report = speak(speaker, request, Outlets(output.write_audio, play))
+        if target.file:
+            output.say(target.reason + report.summary())
+
+    # Who keeps a text out of the cache does not want it in another file either.
+    history = state_folder() / "prompt-history" if config.cache_folder else None
+    with closing(caller.own_speaker(config)) as speaker, line_editor(history) as read_line:
+        converse(Conversation(speaker, manner, deliver, read_line, output.say, encoding_of))
 
 
 @dataclass(frozen=True)
@@ -95,25 +150,24 @@ class _Target:
     """Why a file was chosen that nobody named."""
 
 
-def _play(clips: Iterable[Clip]) -> None:
-    from ttsctl.audio.play import play
-
-    play(clips)
-
-
 def _choose(
-    output_file: str | None, play: bool | None, format: str | None, *, is_json: bool
+    caller: Caller,
+    output_file: str | None,
+    play: bool | None,
+    format: str | None,
+    *,
+    is_json: bool,
 ) -> _Target:
     """Decide where the speech goes, from what was asked for and what stdout is."""
     if output_file not in (None, "-"):
         return _Target(Path(str(output_file)), bool(play))
     if play and output_file is None:
         return _Target(is_played=True)
-    if output_file is None and sys.stdout.isatty():
-        return _at_a_terminal(play, format or "wav")
+    if output_file is None and caller.is_stdout_a_terminal:
+        return _at_a_terminal(caller, play, format or "wav")
     if is_json:
         raise InvalidRequestError("--json and audio cannot share stdout; name a file, or --play")
-    if sys.stdout.isatty():
+    if caller.is_stdout_a_terminal:
         raise InvalidRequestError("audio does not belong on a terminal; name a file, or --play")
     return _Target()
 
@@ -126,7 +180,7 @@ def _check_streamable(target: _Target, format: str) -> None:
         raise InvalidRequestError(f"'{format}' cannot be streamed; formats that can: {streamable}")
 
 
-def _at_a_terminal(play: bool | None, format: str) -> _Target:
+def _at_a_terminal(caller: Caller, play: bool | None, format: str) -> _Target:
     """Play the speech, or keep it in a new file where there is nothing to play it on."""
     from ttsctl.audio.play import has_output_device
 
@@ -134,5 +188,5 @@ def _at_a_terminal(play: bool | None, format: str) -> _Target:
         return _Target(is_played=True)
     suffix = format_named(format).suffixes[0]
     names = (Path(f"speech{number and f'-{number}'}{suffix}") for number in chain([""], count(2)))
-    free = next(name for name in names if not name.exists())
+    free = next(name for name in names if not caller.path(name).exists())
     return _Target(free, reason="" if play is False else "there is no sound device, so: ")

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ttsctl.cli import options, output
+from ttsctl.cli.caller import play
 from ttsctl.cli.request import MIB, speaker_config
 from ttsctl.errors import ExitCode, InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from ttsctl.speech import Clip
     from ttsctl.workflows.voices.listing import ListedVoice
     from ttsctl.workflows.voices.loading import InstallReport
 
@@ -149,20 +147,14 @@ def preview(
 ) -> None:
     """Hear a voice say a sentence in its language."""
     from ttsctl.workflows.assembly import make_speaker
-    from ttsctl.workflows.say import speak
+    from ttsctl.workflows.say import Outlets, speak
     from ttsctl.workflows.voices.preview import preview_request
 
     request = preview_request(name, text, output_file, is_replacing=force)
     with closing(make_speaker(speaker_config(context))) as speaker:
-        report = speak(speaker, request, write=output.write_audio, play=_play)
+        report = speak(speaker, request, Outlets(output.write_audio, play))
     if json or output_file:
         output.result(report.fields(), is_json=json, lines=[report.summary()])
-
-
-def _play(clips: Iterable[Clip]) -> None:
-    from ttsctl.audio.play import play
-
-    play(clips)
 
 
 def _listed_fields(entry: ListedVoice) -> dict[str, object]:

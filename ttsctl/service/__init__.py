@@ -1,0 +1,1 @@
+"""The warm process: requests come in as lines of JSON, sound and answers go out."""
