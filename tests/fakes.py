@@ -22,7 +22,7 @@ class InProcessSynthesizer:
         self.spoken.append(utterance.text)
         yield from self._engine.synthesize(utterance)
 
-    def warm_up(self, voice: Voice) -> None:
+    def warm_up(self, voice: Voice, *, has_trial: bool = False) -> None:
         self.warmed.append(voice.id)
 
     def load(self, voice: Voice) -> None:

@@ -35,3 +35,9 @@ def run_threads(works: Iterable[Callable[[], None]]) -> None:
         assert not thread.is_alive(), "a thread does not end"
     if failures:
         raise failures[0]
+
+
+def wait_for_threads_since(before: Iterable[threading.Thread]) -> None:
+    """Return once no thread is left of those that have begun after `before` was listed."""
+    known = set(before)
+    wait_until(lambda: set(threading.enumerate()) <= known)

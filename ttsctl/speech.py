@@ -149,8 +149,11 @@ class Synthesizer(Protocol):
         """
         ...
 
-    def warm_up(self, voice: Voice) -> None:
-        """Begin to load `voice` in the background; a failure shows on first use, not here."""
+    def warm_up(self, voice: Voice, *, has_trial: bool = False) -> None:
+        """Begin to load `voice` in the background; a failure shows on first use, not here.
+
+        With a trial it then speaks a word to nobody, for when no text is there yet.
+        """
         ...
 
     def load(self, voice: Voice) -> None:

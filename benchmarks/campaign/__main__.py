@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.campaign import batch, cache, memory, text
+from benchmarks.campaign import batch, cache, memory, service, text
 from ttsctl.workflows.bench.figures import machine
 
 RESULTS = Path(__file__).parents[1] / "results" / "campaign.json"
@@ -25,6 +25,16 @@ CAMPAIGNS = {
     "batch kills": batch.kills,
     "memory of a batch": memory.batch,
     "soak": memory.soak,
+    "service ping": service.ping,
+    "service crossed replies": service.crossed,
+    "service pipeline": service.pipeline,
+    "service warm-up": service.warm_up,
+    "service hits": service.hits,
+    "say through the daemon": service.say,
+    "service kills": service.kills,
+    "service overload": service.overload,
+    "service soak": service.soak,
+    "service orphans": service.orphans,
 }
 
 

@@ -42,6 +42,7 @@ def test_json_tells_all_that_the_contract_names(run: Run) -> None:
         "chars",
         "dropped",
         "timings_ms",
+        "timeline_ms",
         "words",
     }
     assert report["words"] == []

@@ -20,7 +20,8 @@ from ttsctl.errors import CancelledError, OutOfTimeError
 from ttsctl.patience import Patience
 from ttsctl.speech import Errand, Voice
 from ttsctl.workers.parent import Worker
-from ttsctl.workers.places import Place, Places, PoolLimits
+from ttsctl.workers.place import Place, PoolLimits
+from ttsctl.workers.places import Places
 
 MIB = 1 << 20
 
@@ -40,6 +41,9 @@ class FakeWorker:
         self.process_id = next(self._numbers)
         self.is_alive = True
 
+    def end_process(self) -> None:
+        self.is_alive = False
+
     def kill(self) -> None:
         self.is_alive = False
 
@@ -54,6 +58,7 @@ class Pool:
         processes: int = 8,
         memory_mb: int | None = None,
         idle_s: float = 60.0,
+        start_cost_s: float = 0.0,
     ) -> None:
         self.clock = FakeClock()
         self.memory: dict[int, int] = {}
@@ -63,6 +68,7 @@ class Pool:
             processes=processes,
             memory_bytes=None if memory_mb is None else memory_mb * MIB,
             idle_s=idle_s,
+            start_cost_s=start_cost_s,
             memory_of=lambda process_id: self.memory.get(process_id, 0),
         )
         self.places = Places(limits, self.clock)
@@ -141,11 +147,45 @@ def test_deaths_are_counted_by_model_also_of_a_worker_that_was_started_ahead() -
         assert third.breaker is not first.breaker
 
 
+def test_a_busy_worker_of_the_model_is_waited_for_rather_than_another_one_started() -> None:
+    pool = Pool(at_once=2, start_cost_s=LONG_S)
+    found: list[Place] = []
+
+    def take() -> None:
+        with pool.places.held(voice_of("m")) as place:
+            found.append(place)
+
+    with pool.places.held(voice_of("m")) as place:
+        waiter = threading.Thread(target=take, daemon=True)
+        waiter.start()
+        with pool.places.held(voice_of("n")) as other:  # another model has nothing to wait for
+            assert other is not place
+        assert found == []
+    waiter.join(LONG_S)
+    assert found == [place]
+
+
+def test_it_is_not_waited_for_longer_than_a_start_takes() -> None:
+    pool = Pool(at_once=2, start_cost_s=0.05)
+    with pool.places.held(voice_of("m")) as place, pool.places.held(voice_of("m")) as other:
+        assert other is not place
+
+
+def test_who_waits_for_a_busy_worker_can_be_cancelled() -> None:
+    pool = Pool(at_once=2, start_cost_s=LONG_S)
+    errand = Errand()
+    with pool.places.held(voice_of("m")):
+        threading.Timer(0.05, errand.patience.cancel).start()
+        with pytest.raises(CancelledError), pool.places.held(voice_of("m"), errand):
+            pass
+
+
 # --- how many ---
 
 
 def test_no_more_are_held_at_once_than_the_limit() -> None:
     pool = Pool(at_once=3)
+    together = threading.Barrier(3)
     held: set[int] = set()
     most = 0
     lock = threading.Lock()
@@ -165,8 +205,13 @@ def test_no_more_are_held_at_once_than_the_limit() -> None:
                 with lock:
                     held.remove(id(place))
 
+    def meet() -> None:
+        with pool.places.held(voice_of("m")):
+            together.wait(LONG_S)
+
+    run_threads([meet] * 3)
     run_threads([lambda number=number: work(number) for number in range(16)])  # type: ignore[misc]
-    assert most == 3
+    assert most <= 3
     assert len(pool.alive) <= 3
 
 
@@ -378,7 +423,7 @@ class Queue:
 
 @pytest.fixture(name="pool")
 def _pool() -> Pool:
-    return Pool(at_once=1)
+    return Pool(at_once=1, start_cost_s=LONG_S)
 
 
 @pytest.fixture(name="queue")

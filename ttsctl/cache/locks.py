@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.05  # flock(2) cannot wait with a time limit
@@ -32,10 +32,13 @@ class FileLock:
         os.close(self._descriptor)
 
 
-def acquire(path: Path, timeout_s: float) -> FileLock | None:
+def acquire(
+    path: Path, timeout_s: float, check: Callable[[], None] = lambda: None
+) -> FileLock | None:
     """Return the lock of that name, or None where it was not to be had in time.
 
-    Returns None at once where the folder is missing or cannot be written to.
+    Returns None at once where the folder is missing or cannot be written to. `check` is called now
+    and then while it is waited for; what it raises ends the wait.
     """
     deadline_s = time.monotonic() + timeout_s
     pause_s = _FIRST_PAUSE_S
@@ -44,6 +47,7 @@ def acquire(path: Path, timeout_s: float) -> FileLock | None:
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
                 return None
+            check()
             time.sleep(min(pause_s, left_s))
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         return lock

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from ttsctl.cache.flights import Check
 from ttsctl.cache.record import Record
 
 
@@ -22,7 +23,9 @@ class NullCache:
         """Forget the record at once."""
 
     @contextlib.contextmanager
-    def single_flight(self, key: str, timeout_s: float) -> Iterator[bool]:
+    def single_flight(
+        self, key: str, timeout_s: float, check: Check = lambda: None
+    ) -> Iterator[bool]:
         """Hold nothing back."""
         yield False
 
@@ -35,6 +38,9 @@ class NullCache:
 
     def pin(self, key: str) -> None:
         """Pin nothing: nothing is kept."""
+
+    def close_thread(self) -> None:
+        """Do nothing."""
 
     def close(self) -> None:
         """Do nothing."""

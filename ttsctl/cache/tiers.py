@@ -20,7 +20,7 @@ from ttsctl.cache.audit import Problem
 from ttsctl.cache.disk import Clock
 from ttsctl.cache.disk_tier import DiskTier, FreeSpace
 from ttsctl.cache.eviction import CacheLimits, Entry, unused_since, victims
-from ttsctl.cache.flights import Flights
+from ttsctl.cache.flights import Check, Flights
 from ttsctl.cache.folder import LOCKS, disk_space
 from ttsctl.cache.key import require_key
 from ttsctl.cache.memory import MemoryTier
@@ -109,8 +109,12 @@ class Cache:
             _log.warning("the cache's disk is too slow; a sound was not stored")
 
     @contextlib.contextmanager
-    def single_flight(self, key: str, timeout_s: float) -> Iterator[bool]:
+    def single_flight(
+        self, key: str, timeout_s: float, check: Check = lambda: None
+    ) -> Iterator[bool]:
         """Hold `key` for the length of the block, so that only one at a time makes its sound.
+
+        What `check` raises, which is called now and then, ends the wait.
 
         Look into the cache again inside the block: another may have been at work until now. Yields
         False, and holds nothing, where that took longer than `timeout_s` or the folder is of no
@@ -118,12 +122,13 @@ class Cache:
         """
         require_key(key)
         self._follow_fork()
-        with self._flights.alone(key, timeout_s) as is_alone:
+        with self._flights.alone(key, timeout_s, check) as is_alone:
             if is_alone and self._from_memory(key) is not None:
                 yield True  # a thread of this process has just made it
                 return
             path = self._folder / LOCKS / key
-            lock = locks.acquire(path, timeout_s) if is_alone and self._disk.prepare() else None
+            is_possible = is_alone and self._disk.prepare()
+            lock = locks.acquire(path, timeout_s, check) if is_possible else None
             try:
                 yield lock is not None
             finally:
@@ -136,6 +141,13 @@ class Cache:
         if not self._writer.flush(_PATIENCE_S):
             _log.warning("the cache's disk is too slow; some sounds are not stored yet")
         self._save_usage()
+
+    def close_thread(self) -> None:
+        """Free what the calling thread holds, for a thread that is about to end.
+
+        That is its connection to the database, which would wait for a search for cycles.
+        """
+        self._disk.close_thread()
 
     def close(self) -> None:
         """Finish what waits to be written. Safe to call twice; a later use begins anew."""

@@ -49,12 +49,12 @@ def say(arguments: Sequence[str], environ: Mapping[str, str]) -> int | None:
             connection.sendall(_line(_command(arguments, environ)))
             stream = connection.makefile("rb")
             accepted = json.loads(stream.readline() or b"{}")
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         if not isinstance(accepted, dict) or accepted.get("event") != "accepted":
             return None
         connection.settimeout(None)
-        return _Conversation(connection, stream, is_json=accepted["is_json"]).carry_out()
+        return _Conversation(connection, stream, is_json=bool(accepted.get("is_json"))).carry_out()
 
 
 def _command(arguments: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class _Conversation:
 
     def _read(self, stream: Any) -> None:
         """Queue what the daemon says. Runs in a thread of its own."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, TypeError):
             for line in stream:
                 event = json.loads(line)
                 if "event" not in event:  # it has met a bug, which its log describes

@@ -90,7 +90,7 @@ def converse(conversation: Conversation) -> None:
     tell, manner = conversation.tell, conversation.manner
     tell(f"{manner.voice.id} speaks what you type; :help lists the commands, Ctrl-D leaves")
     with contextlib.suppress(TtsctlError):  # which the first line meets again
-        conversation.speaker.synthesizer.warm_up(manner.voice)
+        conversation.speaker.synthesizer.warm_up(manner.voice, has_trial=True)
     state: _State | None = _State(manner)
     with _Interrupts() as interrupts:
         while state is not None:
@@ -205,7 +205,7 @@ def _change_voice(conversation: Conversation, state: _State, name: str) -> _Stat
     options = old.options if voice.engine == old.voice.engine else ()
     if options != old.options:
         conversation.tell(f"the options for {old.voice.engine} are left out")
-    conversation.speaker.synthesizer.warm_up(voice)
+    conversation.speaker.synthesizer.warm_up(voice, has_trial=True)
     conversation.tell(voice.id)
     manner = replace(old, voice=voice, language=voice.language, options=options)
     return replace(state, manner=manner)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,8 @@ class RemoteCaller:
         self._folder = Path(command.folder)
         self._link = link
         self.is_json = "--json" in command.arguments
+        self.wants_json: Callable[[], bool] = lambda: False
+        """Whether the settings ask for JSON, once they are read."""
         self.is_accepted = self._is_sounding = False
         self.is_stdin_a_terminal = command.is_stdin_a_terminal
         self.is_stdout_a_terminal = command.is_stdout_a_terminal
@@ -63,7 +65,7 @@ class RemoteCaller:
             DeclinedError: It is not the same for another process, or can be read only once.
         """
         path = self._folder / path
-        is_plain = path.is_file() or path.is_dir() or not path.exists()
+        is_plain = os.path.isfile(path) or os.path.isdir(path) or not os.path.lexists(path)
         if not is_plain or path.parts[:2] in _OWN_TO_A_PROCESS:
             raise DeclinedError
         return path
@@ -89,14 +91,19 @@ class RemoteCaller:
             return self._service.turn(speaker, utterances, self._link.patience)
 
         outlets = Outlets(self._write, self._play, self._write_file, turn)
+        self.is_json = self.is_json or self.wants_json()
         self._link.event("accepted", is_json=self.is_json)
         self.is_accepted = True
         try:
-            return self._service.report(
+            report = self._service.report(
                 request.manner.voice, lambda: speak(speaker, request, outlets)
             )
         finally:
             self._end_audio()
+        if fallback := report.log.chain.fallback:  # the warning of it went to this process's stderr
+            change = f"{fallback.wanted.id} failed, so {fallback.used.id} speaks"
+            self.stderr = f"warning: {output.escape(f'{change}: {fallback.reason}')}\n"
+        return report
 
     def own_speaker(self, config: SpeakerConfig) -> Speaker:
         """Decline: what needs one has a terminal."""
@@ -108,7 +115,7 @@ class RemoteCaller:
             fields = fields | {"served_by": "daemon"}
             self.stdout = json.dumps(fields, ensure_ascii=False) + "\n"
         elif summary:
-            self.stderr = f"{output.escape(summary)}\n"
+            self.stderr += f"{output.escape(summary)}\n"
 
     def _write(self, data: bytes) -> None:
         if not self._is_sounding:
@@ -182,10 +189,8 @@ def _run(root: Any, arguments: Sequence[str], caller: RemoteCaller) -> None:
     """Run the command line, and let out the errors that `BoundaryGroup` would report here."""
     try:
         context = root.make_context("ttsctl", list(arguments), obj=caller)
-        try:
-            TyperGroup.invoke(root, context)
-        finally:
-            caller.is_json = caller.is_json or wants_json(context)
+        caller.wants_json = lambda: wants_json(context)
+        TyperGroup.invoke(root, context)
     except TtsctlError:
         raise
     except (Exception, typer.Exit) as error:

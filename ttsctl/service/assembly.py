@@ -20,7 +20,7 @@ from ttsctl.service.service import Service, ServiceLimits
 from ttsctl.service.statistics import Statistics
 from ttsctl.speech import Voice
 from ttsctl.workers.parent import Worker
-from ttsctl.workers.places import PoolLimits
+from ttsctl.workers.place import PoolLimits
 from ttsctl.workers.supervisor import Supervisor
 
 _RETRIES = 1  # for an utterance whose worker died before a sound: another text may have killed it
@@ -78,7 +78,7 @@ def preload(service: Service, voices: Iterable[Voice]) -> None:
     """Load `voices`, so that the first requests find them; what fails is a warning."""
     for voice in voices:
         try:
-            service.supervisor.load(voice)
+            service.supervisor.load_everywhere(voice)
         except TtsctlError as error:
             _logger.warning("voice '%s' could not be loaded ahead: %s", voice.id, error.message)
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ttsctl.errors import InvalidRequestError, TtsctlError
+from ttsctl.errors import BusyError, InvalidRequestError, TtsctlError
 from ttsctl.patience import Patience
 from ttsctl.service import protocol
 from ttsctl.service.commands import Command, DeclinedError, Link, StdinBlock
@@ -151,7 +151,11 @@ class Connection:
 
     def _start(self, identity: Id, work: Callable[[Patience], None]) -> None:
         """Have `work` done in a thread of its own, if there is room for another request."""
-        self._service.turns.come_in()
+        try:
+            self._service.turns.come_in()
+        except BusyError as error:
+            self._service.refused(error)
+            raise
         patience = Patience()
         key = None if isinstance(identity, Absent) else _key(identity)
         with self._changed:
@@ -170,21 +174,25 @@ class Connection:
                 self._in_hand.remove((key, patience))
                 self._changed.notify_all()
             self._service.turns.leave()
+            self._service.cache.close_thread()
 
     def _reply_to_failure(self, identity: Id, work: Callable[[], None]) -> None:
         try:
             work()
         except OutboxBrokenError:
             return  # nobody is there to be told
+        # Answered while it is being handled: kept in a variable it would keep all that its
+        # traceback knows, a worker perhaps, until somebody looks for cycles.
         except TtsctlError as error:
-            failure = error
+            self._refuse(identity, error)
         except Exception as error:
             _logger.exception("a bug in ttsctl: a request could not be answered")
-            failure = TtsctlError(f"a bug in ttsctl ({type(error).__name__}); its log says where")
-        else:
-            return
+            told = f"a bug in ttsctl ({type(error).__name__}); its log says where"
+            self._refuse(identity, TtsctlError(told))
+
+    def _refuse(self, identity: Id, error: TtsctlError) -> None:
         with contextlib.suppress(OutboxBrokenError):
-            self.reply(protocol.failure(identity, failure))
+            self.reply(protocol.failure(identity, error))
 
     def _cancel(self, key: str) -> int:
         with self._changed:

@@ -23,6 +23,7 @@ from ttsctl.service.protocol import Absent
 from ttsctl.service.service import STOP_TIMEOUT_S, Service
 
 MAX_CONNECTIONS = 64
+_BACKLOG = 1024  # who finds it full is not even told that the daemon is
 MAX_PATH_BYTES = 100  # sun_path of sockaddr_un holds 104 on macOS, 108 on Linux
 _LOOK_EVERY_S = 1.0
 
@@ -40,11 +41,14 @@ def listening(path: Path) -> Iterator[socket.socket]:
 
     Raises:
         BusyError: Another daemon is there; the message has its process id.
-        OutputError: The folder cannot be made, is not the user's alone, or the path is too long.
+        OutputError: The folder cannot be made or is not the user's alone; the path is too long, or
+            leads to something that is no socket.
     """
     if len(os.fsencode(path)) > MAX_PATH_BYTES:
         raise OutputError(f"'{path}' is too long for a socket; use one of up to 100 bytes")
     _require_private(path.parent)
+    if os.path.lexists(path) and not path.is_socket():
+        raise OutputError(f"cannot listen at {path}: something else has that name")
     with locked(path.with_name(f"{path.name}.lock"), "ttsctl daemon"):
         listener = socket.socket(socket.AF_UNIX)
         try:
@@ -75,20 +79,25 @@ class Daemon:
         self._lock = threading.Lock()
 
     def serve(self, listener: socket.socket) -> None:
-        """Accept clients until `stop`; what is in hand then is finished first."""
+        """Accept clients until `stop`; what is in hand then is finished first.
+
+        Raises:
+            SystemExit: A signal has ended it.
+        """
         listener.setblocking(False)
         poller = select.poll()
         poller.register(listener, select.POLLIN)
         poller.register(self._wake, select.POLLIN)
-        try:
-            while not (self._wake.is_set or self._is_idle()):
-                poller.poll(_LOOK_EVERY_S * 1000)
-                self._accept(listener)
-        finally:
-            listener.close()
-            self.stop()  # a signal has ended the loop, perhaps, and clients wait for what is next
-            self._service.stop()
-            self._let_go()
+        with self._wake.set_by_signals():
+            try:
+                while not (self._wake.is_set or self._is_idle()):
+                    poller.poll(_LOOK_EVERY_S * 1000)
+                    self._accept(listener)
+            finally:
+                listener.close()
+                self.stop()  # its idle time is over, perhaps, and clients wait for what is next
+                self._service.stop()
+                self._let_go()
 
     def stop(self) -> None:
         """End `serve`, from any thread."""
@@ -173,7 +182,7 @@ def _bind(listener: socket.socket, path: Path) -> None:
             listener.bind(os.fspath(path))
         finally:
             os.umask(before)
-        listener.listen(MAX_CONNECTIONS)
+        listener.listen(_BACKLOG)
     except OSError as error:
         raise OutputError(f"cannot listen at {path}: {reason(error)}") from error
 

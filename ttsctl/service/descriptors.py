@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
+import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
 
 _BLOCK_BYTES = 1 << 16
 _CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): process, user, group
@@ -18,6 +22,7 @@ class Wake:
 
     def __init__(self) -> None:
         self._reader, self._writer = os.pipe()
+        os.set_blocking(self._writer, False)  # a signal writes to it, too
         self.is_set = False
 
     def fileno(self) -> int:
@@ -29,6 +34,42 @@ class Wake:
         if not self.is_set:
             self.is_set = True
             os.write(self._writer, b"!")
+
+    @contextlib.contextmanager
+    def set_by_signals(self) -> Iterator[None]:
+        """Have SIGINT and SIGTERM raise the flag, and end the process after the block.
+
+        An exception, which they are otherwise, could come where a lock has just been taken, or be
+        noticed only when poll(2) returns. A second signal is one: it ends the process at once.
+        Outside of the main thread, to which signals go, this does nothing.
+
+        Raises:
+            SystemExit: There was a signal.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        caught: list[int] = []
+
+        def catch(number: int, _frame: FrameType | None) -> None:
+            caught.append(number)
+            if len(caught) > 1:
+                raise SystemExit(128 + number)
+            self.set()
+
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {each: handler for each in numbers if callable(handler := signal.getsignal(each))}
+        for number in before:
+            signal.signal(number, catch)
+        wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(wakeup)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        if caught:
+            raise SystemExit(128 + caught[0])
 
     def close(self) -> None:
         """Free the descriptors."""
@@ -54,7 +95,7 @@ def read_until(
         poller.register(replies, 0)  # of its end, poll(2) tells without being asked
     while True:
         ready = [number for number, _ in poller.poll()]
-        if wake.is_set or replies in ready:
+        if wake.fileno() in ready or replies in ready:
             return
         data = os.read(descriptor, _BLOCK_BYTES)
         if not data:

@@ -128,6 +128,10 @@ class Service:
         self.statistics.record(_succeeded(report))
         return report
 
+    def refused(self, error: TtsctlError) -> None:
+        """Count a request that was not even begun."""
+        self.statistics.record(_failed(None, error.code))
+
     def status(self) -> dict[str, Any]:
         """Return how the service is, without waiting for anything."""
         workers = self.supervisor.workers()
@@ -192,5 +196,6 @@ def _succeeded(report: SpeechReport) -> Outcome:
     )
 
 
-def _failed(voice: Voice, code: str) -> Outcome:
-    return Outcome(voice.engine, voice.id, "miss", False, code, {}, 0.0, 0)
+def _failed(voice: Voice | None, code: str) -> Outcome:
+    engine, name = (voice.engine, voice.id) if voice else ("", "")
+    return Outcome(engine, name, "miss", False, code, {}, 0.0, 0)

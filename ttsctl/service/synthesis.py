@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ttsctl.audio.formats import Encoding, format_named, format_of
-from ttsctl.errors import InvalidRequestError, TextTooLongError
+from ttsctl.errors import InvalidRequestError, TextTooLongError, TtsctlError
 from ttsctl.patience import Patience
 from ttsctl.service import protocol
 from ttsctl.service.protocol import Synthesize
@@ -31,10 +31,14 @@ def synthesize(service: Service, request: Synthesize, patience: Patience, reply:
         TextTooLongError: Its text is over the limit of the service.
         TtsctlError: See `ttsctl.workflows.say.speak`, and `Service.turn`.
     """
-    path = _path(service, request)
-    encoding = _encoding(request, path)
-    manner = _manner(request)
-    utterances = _plan(service, request, manner)
+    try:
+        path = _path(service, request)
+        encoding = _encoding(request, path)
+        manner = _manner(request)
+        utterances = _plan(service, request, manner)
+    except TtsctlError as error:
+        service.refused(error)
+        raise
     speaker = service.speaker(
         patience,
         is_cached=request.is_cached,

@@ -12,6 +12,7 @@ become `LOST`, to be counted.
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 
 LOST = "\ufffd"
@@ -80,6 +81,7 @@ class SpokenForms(dict[int, str]):
         return form
 
 
+@functools.lru_cache(maxsize=8_192)  # a text of a hundred thousand lines has few characters
 def spoken_form(char: str) -> str:
     """Return what an engine gets for `char`: itself, a plainer form, a space, "", or `LOST`."""
     if char in _PLAIN_PUNCTUATION:

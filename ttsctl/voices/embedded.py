@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def package_folder() -> Path:
     return package
 
 
-def _serving(known: list[Language], is_meant: Callable[[str], bool]) -> str | None:
+def _serving(known: Iterable[Language], is_meant: Callable[[str], bool]) -> str | None:
     """Return the voice that serves a tag that is meant: plainest tag, then best priority."""
     served = [
         (len(tag), priority, entry.name)

@@ -7,6 +7,7 @@ colours any of them: `en-us+f3`.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,19 +31,22 @@ class Language:
     """Every tag that the voice serves, with its priority."""
 
 
+# What is installed does not change while a process runs, and a service asks with every request.
+@functools.lru_cache(maxsize=1)
 def package_folder() -> Path | None:
     """Return the folder of `espeakng_loader`, or None where it is not installed."""
     spec = importlib.util.find_spec("espeakng_loader")
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
-def languages(package: Path) -> list[Language]:
+@functools.lru_cache(maxsize=1)
+def languages(package: Path) -> tuple[Language, ...]:
     """Return every language that ships, by name."""
     files = (package / "espeak-ng-data" / "lang").rglob("*")
     # A shorter name wins: sit/yue speaks yue, sit/yue-Latn-jyutping its transliteration.
     ordered = sorted(filter(Path.is_file, files), key=lambda file: -len(str(file)))
     found = {entry.name: entry for entry in map(_read, ordered)}
-    return sorted(found.values(), key=lambda entry: entry.name)
+    return tuple(sorted(found.values(), key=lambda entry: entry.name))
 
 
 def variants(package: Path) -> list[str]:
@@ -51,6 +55,7 @@ def variants(package: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
 
+@functools.lru_cache(maxsize=1)
 def fingerprint(package: Path) -> str:
     """Return what makes older audio of espeak-ng stale: its release and our settings for it.
 

@@ -84,9 +84,9 @@ def _parse(data: bytes) -> dict[str, Any]:
 # --- parent to worker ---
 
 
-def load_request(voice: Voice) -> Frame:
-    """Ask for `voice` to be made ready."""
-    return Frame({"op": "load", "voice": asdict(voice)})
+def load_request(voice: Voice, *, has_trial: bool = False) -> Frame:
+    """Ask for `voice` to be made ready, and for a word that nobody hears where there is time."""
+    return Frame({"op": "load", "voice": asdict(voice), "trial": has_trial})
 
 
 def speak_request(utterance: Utterance) -> Frame:

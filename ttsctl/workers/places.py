@@ -7,78 +7,19 @@ in memory, the one used least recently goes first, and to unload a model its pro
 from __future__ import annotations
 
 import itertools
-import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from ttsctl.speech import Errand, Voice
 from ttsctl.workers.breaker import Breaker
 from ttsctl.workers.parent import Worker
-
-Model = tuple[str, str]  # engine, and folder of the model
+from ttsctl.workers.place import Model, Place, PoolLimits
 
 _GROWTH_BYTES = 300 << 20  # a worker that has grown by so much leaks, and is replaced
 _CHECK_EVERY_S = 0.05
-
-
-@dataclass(frozen=True)
-class PoolLimits:
-    """How much the workers of one program may take."""
-
-    at_once: int = 1
-    """Utterances that are being synthesized at the same time."""
-
-    processes: int = 8
-    """Workers at most, idle ones included; at least `at_once`."""
-
-    memory_bytes: int | None = None
-    """Resident memory of the workers together; None for no limit."""
-
-    idle_s: float = math.inf
-    """After how many seconds without use a worker is ended by `Places.tidy`."""
-
-    memory_of: Callable[[int], int] = field(default=lambda _: 0, compare=False)
-    """From a process id to its resident bytes; 0 where it is gone."""
-
-
-@dataclass(eq=False)
-class Place:
-    """A worker and what is known of it. Belongs to whoever holds it."""
-
-    model: Model
-    breaker: Breaker
-    used_at: float
-    seen_at: float
-    """When its worker was last known to answer."""
-
-    worker: Worker | None = None
-    is_busy: bool = False
-    has_answered: bool = False
-    first_bytes: int = 0
-    """Resident memory after its first answer; 0 until then, for a model that loads grows a lot."""
-
-    memory_bytes: int = 0
-    """Resident memory after its latest answer."""
-
-    @property
-    def voice(self) -> Voice | None:
-        """The voice that its worker has loaded, or is loading."""
-        return self.worker.voice if self.worker else None
-
-    def answered(self) -> None:
-        """Note that the worker has answered."""
-        self.has_answered = True
-        self.breaker.answered()
-
-    def end(self) -> None:
-        """End the worker."""
-        if self.worker is not None:
-            self.worker.kill()
-        self.worker, self.has_answered = None, False
-        self.first_bytes = self.memory_bytes = 0
 
 
 class Places:
@@ -92,6 +33,7 @@ class Places:
         self._turn = threading.Condition()
         self._numbers = itertools.count()
         self._waiting: list[tuple[bool, int]] = []
+        self._is_over = False
 
     def add(self, worker: Worker) -> None:
         """Take in a worker that runs already; the model it has is not known."""
@@ -162,12 +104,16 @@ class Places:
     def end_all(self) -> None:
         """End all workers, in the middle of a request if need be."""
         with self._turn:
+            self._is_over = True
             for place in self._places:
-                if place.worker is not None:
-                    place.worker.kill()  # left in its place, so that its holder sees it dead
+                if place.is_busy and place.worker is not None:
+                    place.worker.end_process()  # its holder may be reading from it, and frees it
+                else:
+                    place.end()
 
     def _take(self, voice: Voice, errand: Errand) -> Place:
         with self._turn:
+            self._hold_back(voice, errand)
             ticket = (errand.is_ahead, next(self._numbers))
             self._waiting.append(ticket)
             try:
@@ -179,12 +125,24 @@ class Places:
                 self._waiting.remove(ticket)
                 self._turn.notify_all()
 
+    def _hold_back(self, voice: Voice, errand: Errand) -> None:
+        """Wait a moment for a worker that has the model, rather than start another one at once."""
+        model, deadline = (voice.engine, voice.model), time.monotonic() + self._limits.start_cost_s
+        while time.monotonic() < deadline:
+            having = [place.is_busy for place in self._places if place.model == model]
+            if not having or not all(having) or not self._has_room():
+                return  # where there is no room the queue decides, in the order of arrival
+            self._turn.wait(_CHECK_EVERY_S)
+            errand.patience.check()
+
     def _give_back(self, place: Place, *, is_used: bool = True) -> None:
         with self._turn:
             place.is_busy = False
             place.seen_at = self._clock()
             if is_used:
                 place.used_at = place.seen_at
+            if self._is_over:
+                place.end()
             self._measure(place)
             self._turn.notify_all()
 

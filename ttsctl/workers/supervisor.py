@@ -6,13 +6,14 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 
-from ttsctl.errors import EngineCrashError, EngineError, TtsctlError
+from ttsctl.errors import CancelledError, EngineCrashError, EngineError, TtsctlError
 from ttsctl.speech import Clip, Errand, Utterance, Voice
 from ttsctl.workers.parent import Worker
-from ttsctl.workers.places import Place, Places, PoolLimits
+from ttsctl.workers.place import Place, PoolLimits
+from ttsctl.workers.places import Places
 
 MIN_DEADLINE_S = 30.0
 DEADLINE_FACTOR = 20  # times the length of the audio that the text is expected to make
@@ -76,6 +77,7 @@ class Supervisor:
         self._deadline_s = deadline_s
         self._sleep = sleep
         self._clock = clock
+        self._at_once = limits.at_once
         self._places = Places(limits, clock)
         self._is_closed = False
         self.restarts = 0
@@ -98,17 +100,26 @@ class Supervisor:
             else:
                 return
 
-    def warm_up(self, voice: Voice) -> None:
+    def warm_up(self, voice: Voice, *, has_trial: bool = False) -> None:
         """Start a worker now and have it load `voice`, unless all are busy."""
         # A warm-up that fails is not an error: the voice loads, or fails, on first use.
         with contextlib.suppress(TtsctlError), self._places.idle(voice) as place:
             if place is not None and place.voice != voice:
-                self._running(place).begin_load(voice)
+                self._running(place).begin_load(voice, has_trial=has_trial)
 
     def load(self, voice: Voice) -> None:
         """Wait until `voice` is loaded in a worker of its engine."""
         with self._places.held(voice) as place:
             self._loaded(place, voice, Errand())
+
+    def load_everywhere(self, voice: Voice) -> None:
+        """Wait until as many workers as may work at the same time have `voice` loaded."""
+        with contextlib.ExitStack() as stack:
+            held = [stack.enter_context(self._places.held(voice)) for _ in range(self._at_once)]
+            for place in held:
+                self._running(place).begin_load(voice, has_trial=True)
+            for place in held:
+                self._loaded(place, voice, Errand())
 
     def voices(self, engine: str) -> list[Voice]:
         """Return the voices that `engine` reports."""
@@ -155,8 +166,10 @@ class Supervisor:
             limit_s = longest_sound_s(utterance)
             heard_s = 0.0
             deadline_s = self._deadline_s(utterance)
-            with closing(worker.stream(utterance, deadline_s, errand.patience.check)) as clips:
+            check = errand.patience.check
+            with _unblamed(place), closing(worker.stream(utterance, deadline_s, check)) as clips:
                 for clip in clips:
+                    check()  # the worker asks only where it has to wait
                     heard_s += clip.duration_s
                     if heard_s > limit_s:
                         raise EngineError(f"the engine does not stop: {heard_s:.0f} s so far")
@@ -178,8 +191,9 @@ class Supervisor:
         """Return the running worker of `place` with `voice` loaded."""
         asked_at = self._clock()
         worker = self._running(place)
-        worker.load(voice, errand.patience.check)
-        errand.load_s += self._clock() - asked_at
+        if not worker.has_loaded(voice):  # or the time of doing nothing would count as loading
+            worker.load(voice, errand.patience.check)
+            errand.load_s += self._clock() - asked_at
         errand.moments = {
             "worker_started": worker.started_at,
             "worker_ready": worker.ready_at or worker.started_at,
@@ -189,14 +203,31 @@ class Supervisor:
 
     def _running(self, place: Place) -> Worker:
         """Return the worker of `place`, a new one where there is none or it died."""
-        if self._is_closed:
-            raise EngineError("ttsctl is about to end; nothing new is spoken")
-        place.breaker.check()
-        if place.worker is not None and not place.worker.is_alive:
+        self._check_open()
+        is_dead = place.worker is not None and not place.worker.is_alive
+        if is_dead:
             place.end()
             place.breaker.died()
             self.restarts += 1
+        place.breaker.check()
+        if is_dead:
             self._sleep(place.breaker.back_off_s())
         if place.worker is None:
             place.worker = self._start_worker(place.model[0])
+            self._check_open()  # whoever closed it in the meantime did not see this one
         return place.worker
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise EngineError("ttsctl is about to end; nothing new is spoken")
+
+
+@contextmanager
+def _unblamed(place: Place) -> Iterator[None]:
+    """Not take it for a death where a worker was killed because its listener had gone."""
+    try:
+        yield
+    except (CancelledError, GeneratorExit):
+        if place.worker is not None and not place.worker.is_alive:
+            place.end()
+        raise

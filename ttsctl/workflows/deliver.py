@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,8 +58,8 @@ def to_file(
 ) -> SpeechReport:
     """Write the speech to `path`, whole or not at all; see `write_whole` for the errors."""
     log = speaker.start_log()
-    blocks = encoded(speaker, request, encoding, log)
-    size_bytes = write(path, blocks, replace=replace, head=head_of_file(encoding))
+    with closing(encoded(speaker, request, encoding, log)) as blocks:
+        size_bytes = write(path, blocks, replace=replace, head=head_of_file(encoding))
     return _report(request, log, str(path), encoding, size_bytes)
 
 
@@ -123,7 +123,7 @@ def cache_keys(utterances: Sequence[PlannedUtterance], encoding: Encoding) -> li
 
 def encoded(
     speaker: Speaker, request: SpeechRequest, encoding: Encoding, log: SpeechLog
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     """Yield the speech as `encoding` has it, from the cache where it is known in that form.
 
     Nothing is kept as WAV here: that is how its utterances are kept already.

@@ -72,7 +72,10 @@ class _Pipeline(Generic[Item, Result]):
             self._consumed += 1
             self._waiting.release()
         if self._failure is not None:
-            raise self._failure
+            try:
+                raise self._failure
+            finally:
+                self._failure = None  # as in `_Piece`
 
     def stop(self) -> None:
         self._is_stopped.set()
@@ -88,15 +91,17 @@ class _Pipeline(Generic[Item, Result]):
                 if self._is_stopped.is_set():
                     break
                 piece: _Piece[Item, Result] = _Piece(item)
-                self._pieces.put(piece)
                 is_ahead = number > self._consumed
                 threading.Thread(target=self._run, args=(piece, is_ahead), daemon=True).start()
+                self._pieces.put(piece)  # only now: without a thread nothing would ever end it
         except BaseException as error:
             self._failure = error
         self._pieces.put(None)
 
     def _run(self, piece: _Piece[Item, Result], is_ahead: bool) -> None:
         try:
+            if self._is_stopped.is_set():
+                return
             with closing(self._work(piece.item, is_ahead)) as results:
                 for result in results:
                     piece.put(result)
@@ -127,4 +132,8 @@ class _Piece(Generic[Item, Result]):
         while (result := self._results.get()) is not None:
             yield result[0]
         if self.failure is not None:
-            raise self.failure
+            try:
+                raise self.failure
+            finally:
+                # Or its traceback would keep us, and all who wait for us to end, in a cycle.
+                self.failure = None

@@ -79,7 +79,7 @@ def speak(speaker: Speaker, request: SayRequest, outlets: Outlets) -> SpeechRepo
     voice = request.manner.voice
     utterances = plan(request.pieces, request.manner)
     if request.is_arriving:
-        speaker.synthesizer.warm_up(voice)
+        speaker.synthesizer.warm_up(voice, has_trial=True)
         return _deliver(speaker, request, utterances, outlets)
     planned = list(utterances)
     if not speaker.knows(utterance_key_of(planned[0])):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -81,10 +81,17 @@ class Speaker:
             EngineError: An utterance could not be spoken; the message says where in the text.
         """
 
-        def work(planned: PlannedUtterance, is_ahead: bool) -> Generator[Clip, None, None]:
-            return self._placed(planned, log, is_ahead)
+        is_single = isinstance(utterances, Sequence) and len(utterances) == 1
+        at_once = 1 if is_single else self._at_once
 
-        for planned, clips in in_order(utterances, work, self._at_once):
+        def work(planned: PlannedUtterance, is_ahead: bool) -> Generator[Clip, None, None]:
+            try:
+                yield from self._placed(planned, log, is_ahead)
+            finally:
+                if at_once > 1:
+                    self.cache.close_thread()  # each piece of work has a thread of its own
+
+        for planned, clips in in_order(utterances, work, at_once):
             log.read(planned)
             pause_s = planned.pause_s
             for clip in at_rate_of(log.sample_rate, clips):
@@ -125,7 +132,7 @@ class Speaker:
         if hit := self.look_up(key):
             yield _replayed(hit, log)
             return
-        with self.cache.single_flight(key, SINGLE_FLIGHT_WAIT_S):
+        with self.cache.single_flight(key, SINGLE_FLIGHT_WAIT_S, self._patience.check):
             # Whoever held the key until now may just have cached what we want.
             if self.knows(key) and (hit := self.look_up(key)):
                 yield _replayed(hit, log)
