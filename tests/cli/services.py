@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
+import select
 import shutil
 import socket
 import subprocess
@@ -24,7 +24,7 @@ import psutil
 
 from tests.cli.conftest import Answer
 
-PATIENCE_S = 60.0  # for what takes moments on a machine that has nothing else to do
+PATIENCE_S = 30.0  # for what takes moments on a machine that has nothing else to do
 TONE = ("--preload", "tone:sine")
 
 
@@ -35,44 +35,39 @@ class Program:
         arguments: The command line.
         folder: Its current folder.
         environment: All of it.
+        options: For `Popen`; each of the three streams is a pipe unless told otherwise.
     """
 
     def __init__(
         self, *arguments: object, folder: Path, environment: dict[str, str], **options: Any
     ) -> None:
-        self.process = subprocess.Popen(
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        streams: dict[str, Any] = pipes | options
+        self.process: subprocess.Popen[bytes] = subprocess.Popen(
             [sys.executable, "-m", "ttsctl", *map(str, arguments)],
             cwd=folder,
             env=environment,
-            **{name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")} | options,
+            **streams,
         )
-        self.stderr = ""
-        self._changed = threading.Condition()
-        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._readers = [
-            threading.Thread(target=read, args=(stream,), daemon=True)
-            for read, stream in (
-                (self._read_stdout, self.process.stdout),
-                (self._read_stderr, self.process.stderr),
-            )
-            if stream is not None
-        ]
-        for reader in self._readers:
-            reader.start()
+        self._stdout = _Lines(self.process.stdout)
+        self._stderr = _Lines(self.process.stderr)
+
+    @property
+    def stderr(self) -> str:
+        """What it has said on stderr so far."""
+        return b"\n".join(self._stderr.all()).decode()
+
+    def last_words(self) -> str:
+        """Wait for its end, and return all that it has said on stderr."""
+        self.wait()
+        self._stderr.wait_end()
+        return self.stderr
 
     def wait_ready(self) -> Program:
         """Wait until it says on stderr that it can be asked."""
-        self.wait_said('{"status": "ready"')
+        wait_until(lambda: '"ready"' in self.stderr or not self._stderr.is_open, self)
+        assert '"ready"' in self.stderr, self.stderr
         return self
-
-    def wait_said(self, text: str) -> None:
-        """Wait until stderr has `text`."""
-        with self._changed:
-            heard = self._changed.wait_for(
-                lambda: text in self.stderr or not self._readers[-1].is_alive(), PATIENCE_S
-            )
-        assert heard, self.stderr
-        assert text in self.stderr, self.stderr
 
     def write(self, data: bytes) -> None:
         """Write to its stdin."""
@@ -84,16 +79,15 @@ class Program:
         """Send requests, one a line, in one write."""
         self.write(b"".join(json.dumps(request).encode() + b"\n" for request in requests))
 
-    def line(self, timeout_s: float = PATIENCE_S) -> bytes:
+    def line(self) -> bytes:
         """Return the next line of stdout."""
-        try:
-            return self._lines.get(timeout=timeout_s)
-        except queue.Empty:
-            raise AssertionError(f"no line within {timeout_s:g} s; {self.stderr}") from None
+        line = self._stdout.next()
+        assert line, f"no line; {self.stderr}"
+        return line
 
-    def reply(self, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
+    def reply(self) -> dict[str, Any]:
         """Return the next line of stdout, which has to be a JSON object."""
-        reply = json.loads(self.line(timeout_s))
+        reply = json.loads(self.line())
         assert isinstance(reply, dict)
         return reply
 
@@ -102,17 +96,26 @@ class Program:
         self.send({"action": action, **fields})
         return self.reply()
 
-    def rest(self) -> list[bytes]:
-        """Return the lines that are left, once it has ended."""
+    def replies_left(self) -> list[dict[str, Any]]:
+        """Return the replies that have not been asked for, once it has ended."""
         self.wait()
-        for reader in self._readers:
-            reader.join()
-        return [self._lines.get() for _ in range(self._lines.qsize())]
+        replies = []
+        while line := self._stdout.next():
+            replies.append(json.loads(line))
+        return replies
 
     def close_stdin(self) -> None:
         """End its input."""
         assert self.process.stdin is not None
         self.process.stdin.close()
+
+    def close_stdout(self) -> None:
+        """Read its stdout no more."""
+        self._stdout.close()
+
+    def close_stderr(self) -> None:
+        """Read its stderr no more."""
+        self._stderr.close()
 
     def wait(self, timeout_s: float = PATIENCE_S) -> int:
         """Return the exit code."""
@@ -130,25 +133,68 @@ class Program:
                 worker.kill()
         self.process.kill()
         self.process.wait()
-        for reader in self._readers:
-            reader.join()
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if stream is not None:
-                with contextlib.suppress(OSError):  # what was still to be written has no reader
-                    stream.close()
+        self._stdout.close()
+        self._stderr.close()
+        if self.process.stdin is not None:
+            with contextlib.suppress(OSError):  # what was still to be written has no reader
+                self.process.stdin.close()
 
-    def _read_stdout(self, stream: IO[bytes]) -> None:
-        with contextlib.suppress(ValueError):  # closed by the test
-            for line in stream:
-                self._lines.put(line)
 
-    def _read_stderr(self, stream: IO[bytes]) -> None:
-        with contextlib.suppress(ValueError):
-            for line in stream:
-                with self._changed:
-                    self.stderr += line.decode()
-                    self._changed.notify_all()
+class _Lines:
+    """The lines of a pipe, read by a thread, so that the pipe can be closed at any time."""
+
+    def __init__(self, stream: IO[bytes] | None) -> None:
+        self._stream = stream
+        self._changed = threading.Condition()
+        self._data = bytearray()  # a line that is not whole
+        self._lines: list[bytes] = []
+        self._given = 0
+        self.is_open = stream is not None
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        if stream is not None:
+            self._thread.start()
+
+    def all(self) -> list[bytes]:
         with self._changed:
+            return [*self._lines, bytes(self._data)]
+
+    def next(self) -> bytes:
+        """Return the next line; nothing where there will be none."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: len(self._lines) > self._given or not self.is_open, PATIENCE_S
+            )
+            if len(self._lines) <= self._given:
+                return b""
+            self._given += 1
+            return self._lines[self._given - 1]
+
+    def wait_end(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self.is_open, PATIENCE_S)
+
+    def close(self) -> None:
+        self.is_open = False
+        if self._stream is not None:
+            self._thread.join()
+            self._stream.close()
+
+    def _read(self) -> None:
+        assert self._stream is not None
+        descriptor = self._stream.fileno()
+        poller = select.poll()
+        poller.register(descriptor, select.POLLIN)
+        while self.is_open:
+            if poller.poll(50):
+                self._take(os.read(descriptor, 1 << 16))
+
+    def _take(self, data: bytes) -> None:
+        with self._changed:
+            self._data += data
+            *lines, rest = self._data.split(b"\n") if data else [self._data, b""]
+            self._lines += [bytes(line) for line in lines if line]
+            self._data = bytearray(rest)
+            self.is_open = self.is_open and bool(data)
             self._changed.notify_all()
 
 
@@ -171,13 +217,14 @@ class Home:
         self.work.mkdir()
         (self.folder / "run").mkdir(mode=0o700)
         self._programs: list[Program] = []
+        self._clients: list[Program] = []
 
     def start(self, *arguments: object, **options: Any) -> Program:
         """Start a ttsctl that runs on."""
-        program = Program(
-            *arguments, folder=self.work, environment=self.environment, **options
-        )
+        program = Program(*arguments, folder=self.work, environment=self.environment, **options)
         self._programs.append(program)
+        if arguments[0] == "say":
+            self._clients.append(program)
         return program
 
     def serve(self, *arguments: object) -> Program:
@@ -193,7 +240,7 @@ class Home:
         *arguments: object,
         stdin: bytes = b"",
         folder: Path | None = None,
-        **environment: str,
+        environment: dict[str, str] | None = None,
     ) -> Answer:
         """Run a command to its end."""
         finished = subprocess.run(
@@ -201,7 +248,7 @@ class Home:
             cwd=folder or self.work,
             input=stdin,
             capture_output=True,
-            env=self.environment | environment,
+            env=self.environment | (environment or {}),
             timeout=PATIENCE_S,
             check=False,
         )
@@ -226,6 +273,13 @@ class Home:
         """Return the daemon's reply."""
         with self.connected() as client:
             return client.ask(action)
+
+    def end_clients(self) -> None:
+        """End what is no service."""
+        while self._clients:
+            client = self._clients.pop()
+            client.end()
+            self._programs.remove(client)
 
     def end(self) -> None:
         """End what runs still, and remove the folder."""
@@ -260,17 +314,19 @@ class Client:
 _KINDS = ("CONFIG", "CACHE", "DATA", "STATE")
 
 
-def wait_until(is_so: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
-    """Wait until `is_so`."""
+def wait_until(
+    is_so: Callable[[], bool], program: Program | None = None, timeout_s: float = PATIENCE_S
+) -> None:
+    """Wait until `is_so`; what `program` has said explains why it is not."""
     deadline = time.monotonic() + timeout_s
     while not is_so():
-        assert time.monotonic() < deadline, "it did not come to pass"
+        assert time.monotonic() < deadline, program.stderr if program else "it did not happen"
         time.sleep(0.02)
 
 
 def wait_ended(processes: list[psutil.Process], timeout_s: float = PATIENCE_S) -> None:
     """Wait until none of the processes runs; those that nobody reaps count as ended."""
-    wait_until(lambda: not any(map(_runs, processes)), timeout_s)
+    wait_until(lambda: not any(map(_runs, processes)), timeout_s=timeout_s)
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -74,7 +75,8 @@ class _WarningHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one warning."""
-        warn(record.getMessage())
+        with contextlib.suppress(OSError):  # a warning that nobody can see must stop nothing
+            warn(record.getMessage())
 
 
 def failure(error: TtsctlError, *, is_json: bool) -> None:

@@ -101,8 +101,7 @@ class RemoteCaller:
         finally:
             self._end_audio()
         if fallback := report.log.chain.fallback:  # the warning of it went to this process's stderr
-            change = f"{fallback.wanted.id} failed, so {fallback.used.id} speaks"
-            self.stderr = f"warning: {output.escape(f'{change}: {fallback.reason}')}\n"
+            self.stderr = f"warning: {output.escape(fallback.told())}\n"
         return report
 
     def own_speaker(self, config: SpeakerConfig) -> Speaker:

@@ -113,7 +113,7 @@ class Connection:
             case Voices():
                 self._start(request.id, lambda _: self._list_voices(request.id))
             case StdinBlock():
-                self._stdin.put(request.data)
+                self._take_stdin(request)
             case _:
                 self._answer_at_once(request)
 
@@ -132,6 +132,11 @@ class Connection:
 
     def _synthesize(self, request: Synthesize, patience: Patience) -> None:
         synthesize(self._service, request, patience, self.reply)
+
+    def _take_stdin(self, block: StdinBlock) -> None:
+        if self._run_command is None:
+            raise InvalidRequestError("a block of stdin is for a command; there is none")
+        self._stdin.put(block.data)
 
     def _carry_out(self, command: Command, patience: Patience) -> None:
         if self._run_command is None:

@@ -29,6 +29,10 @@ class Fallback:
     used: Voice
     reason: str
 
+    def told(self) -> str:
+        """Return it as the user is told."""
+        return f"{self.wanted.id} failed, so {self.used.id} speaks: {self.reason}"
+
 
 class Chain:
     """The voices that one request may be spoken by.
@@ -76,9 +80,7 @@ class Chain:
 
     def _note(self, fallback: Fallback) -> None:
         self.fallback = fallback
-        _logger.warning(
-            "%s failed, so %s speaks: %s", fallback.wanted.id, fallback.used.id, fallback.reason
-        )
+        _logger.warning("%s", fallback.told())
 
 
 def _spoken_by(utterance: Utterance, voice: Voice) -> Utterance:
