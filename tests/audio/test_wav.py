@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from tests.audio.sounds import pcm, samples_of, tone
 from ttsctl.audio.encode import encode, encode_whole, head_of_file
 from ttsctl.audio.formats import Encoding
-from ttsctl.audio.wav import ENDLESS_DATA_BYTES, MAX_DATA_BYTES, header, read_wav
+from ttsctl.audio.wav import ENDLESS_DATA_BYTES, MAX_DATA_BYTES, header, read_wav, read_wav_clips
 from ttsctl.errors import OutputError
-from ttsctl.speech import Clip
+from ttsctl.speech import Clip, join
 
 WAV = Encoding("wav")
 
@@ -157,3 +157,60 @@ GOOD = encode_whole(Clip(bytes(range(100)), 22_050), WAV)
 def test_anything_but_a_whole_file_of_ours_is_refused(damaged: bytes) -> None:
     with pytest.raises(ValueError, match="not a"):
         read_wav(damaged)
+
+
+@settings(deadline=None)
+@given(pcm(), st.sampled_from([1, 8_000, 22_050]), st.floats(0, 0.1))
+def test_a_file_read_in_pieces_is_the_clip(
+    tmp_path_factory: pytest.TempPathFactory, samples: bytes, sample_rate: int, chunk_s: float
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "pieces.wav"
+    path.write_bytes(encode_whole(Clip(samples, sample_rate), WAV))
+    found = list(read_wav_clips(path, chunk_s))
+    frames = max(1, int(chunk_s * sample_rate))
+
+    assert join(found) == Clip(samples, sample_rate)
+    assert {clip.frames for clip in found[:-1]} <= {frames}
+    assert 0 < found[-1].frames <= frames
+
+
+def test_a_file_of_several_seconds_is_read_second_by_second(tmp_path: Path) -> None:
+    path = tmp_path / "tone.wav"
+    path.write_bytes(encode_whole(tone(2.5), WAV))
+
+    assert [clip.duration_s for clip in read_wav_clips(path)] == [1.0, 1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(GOOD[:20], id="half a header"),
+        pytest.param(GOOD[:-1], id="half a sample lost"),
+        pytest.param(GOOD[:-2], id="a sample lost"),
+        pytest.param(header(ENDLESS_DATA_BYTES, 22_050) + bytes(12), id="streamed"),
+    ],
+)
+def test_a_damaged_file_is_not_read_in_pieces_either(damaged: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.wav"
+    path.write_bytes(damaged)
+
+    with pytest.raises(OutputError, match=r"cannot read .*damaged\.wav: not a"):
+        next(read_wav_clips(path))
+
+
+def test_a_file_that_is_not_there_is_an_output_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"cannot read .*missing\.wav: no such file"):
+        next(read_wav_clips(tmp_path / "missing.wav"))
+
+
+def test_a_file_that_is_cut_while_it_is_read_is_an_output_error(tmp_path: Path) -> None:
+    path = tmp_path / "tone.wav"
+    path.write_bytes(encode_whole(tone(20.0), WAV))
+    reading = read_wav_clips(path)
+    next(reading)
+    with path.open("r+b") as file:
+        file.truncate(100_000)
+
+    with pytest.raises(OutputError, match="became shorter"):
+        list(reading)

@@ -13,13 +13,15 @@ import contextlib
 import ctypes
 import importlib
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from types import ModuleType
 
 from ttsctl.audio.formats import Encoding
 from ttsctl.audio.stream import Stream
 from ttsctl.errors import OutputError
 from ttsctl.speech import SAMPLE_BYTES
+
+Comments = Sequence[tuple[str, str]]  # Vorbis comments: names in capitals, and values
 
 _MONO = 1
 _MAPPING_FAMILY = 0  # RFC 7845, section 5.1.1: mono or stereo
@@ -62,6 +64,7 @@ def encode(
     stream: Stream,
     encoding: Encoding,
     load: Callable[[], ctypes.CDLL | None] = load_library,
+    comments: Comments = (),
 ) -> Generator[bytes, None, None]:
     """Yield the pages of an Ogg Opus stream, each as soon as it is full.
 
@@ -71,15 +74,18 @@ def encode(
         stream: The sound.
         encoding: Its bit rate is the only choice there is.
         load: Finds libopusenc; None from it leaves the work to libsndfile.
+        comments: Names and values for the OpusTags header, in this order: RFC 7845, section 5.2.
+            Values without NUL. Of them libsndfile writes TITLE and leaves out the rest.
 
     Raises:
         OutputError: The encoder failed.
     """
     library = load()
     if library is None:
-        yield from _load_fallback().encode_opus(stream, encoding)
+        title = dict(comments).get("TITLE", "")
+        yield from _load_fallback().encode_opus(stream, encoding, title)
     else:
-        yield from _encode(library, stream, encoding, _PAGE_FRAMES)
+        yield from _encode(library, stream, encoding, _PAGE_FRAMES, comments)
 
 
 def encode_live(
@@ -100,14 +106,18 @@ def encode_live(
 
 
 def _encode(
-    library: ctypes.CDLL, stream: Stream, encoding: Encoding, page_frames: int
+    library: ctypes.CDLL,
+    stream: Stream,
+    encoding: Encoding,
+    page_frames: int,
+    comments: Comments = (),
 ) -> Generator[bytes, None, None]:
     settings = {
         **_SETTINGS,
         _SET_MUXING_DELAY: page_frames,
         _SET_BITRATE: encoding.effective_bitrate_bps,
     }
-    with _encoder(library, stream.sample_rate, settings) as encoder:
+    with _encoder(library, stream.sample_rate, settings, comments) as encoder:
         for block in stream.blocks:
             frames = len(block) // SAMPLE_BYTES
             _check(library, library.ope_encoder_write(encoder, block, frames))
@@ -139,6 +149,7 @@ def _declare(library: ctypes.CDLL) -> None:
     pointer, number, integer = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int
     declarations: dict[str, tuple[object, list[object]]] = {
         "ope_comments_create": (pointer, []),
+        "ope_comments_add": (integer, [pointer, ctypes.c_char_p, ctypes.c_char_p]),
         "ope_comments_destroy": (None, [pointer]),
         "ope_encoder_create_pull": (pointer, [pointer, number, integer, integer, pointer]),
         "ope_encoder_ctl": (integer, [pointer, integer]),  # and one argument more, variadic
@@ -155,15 +166,17 @@ def _declare(library: ctypes.CDLL) -> None:
 
 @contextlib.contextmanager
 def _encoder(
-    library: ctypes.CDLL, sample_rate: int, settings: Mapping[int, int | None]
+    library: ctypes.CDLL,
+    sample_rate: int,
+    settings: Mapping[int, int | None],
+    comments: Comments,
 ) -> Iterator[int]:
     """Make an encoder of libopusenc with these settings, and free it at the end."""
     error = ctypes.c_int()
-    comments = library.ope_comments_create()
-    encoder = library.ope_encoder_create_pull(
-        comments, sample_rate, _MONO, _MAPPING_FAMILY, ctypes.byref(error)
-    )
-    library.ope_comments_destroy(comments)  # the encoder has a copy
+    with _comments(library, comments) as tags:  # the encoder makes a copy
+        encoder = library.ope_encoder_create_pull(
+            tags, sample_rate, _MONO, _MAPPING_FAMILY, ctypes.byref(error)
+        )
     _check(library, error.value)
     try:
         for request, value in settings.items():
@@ -171,6 +184,17 @@ def _encoder(
         yield encoder
     finally:
         library.ope_encoder_destroy(encoder)
+
+
+@contextlib.contextmanager
+def _comments(library: ctypes.CDLL, comments: Comments) -> Iterator[int]:
+    tags = library.ope_comments_create()
+    try:
+        for name, value in comments:
+            _check(library, library.ope_comments_add(tags, name.encode(), value.encode()))
+        yield tags
+    finally:
+        library.ope_comments_destroy(tags)
 
 
 def _pages(library: ctypes.CDLL, encoder: int) -> Iterator[bytes]:

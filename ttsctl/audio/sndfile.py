@@ -52,9 +52,13 @@ def encode_alaw(stream: Stream, encoding: Encoding) -> Iterator[bytes]:
     return _encode(stream, is_draining=True, format="RAW", subtype="ALAW")
 
 
-def encode_opus(stream: Stream, encoding: Encoding) -> Iterator[bytes]:
-    """Yield Ogg Opus from sound of any sample rate; five times slower than libopusenc."""
-    return _encode_opus(stream, encoding, is_live=False)
+def encode_opus(stream: Stream, encoding: Encoding, title: str = "") -> Iterator[bytes]:
+    """Yield Ogg Opus from sound of any sample rate; five times slower than libopusenc.
+
+    The title is the only tag of use that libsndfile can write: it has no names of our own, so that
+    chapters are lost.
+    """
+    return _encode_opus(stream, encoding, title=title)
 
 
 def encode_opus_live(stream: Stream, encoding: Encoding) -> Iterator[bytes]:
@@ -62,20 +66,20 @@ def encode_opus_live(stream: Stream, encoding: Encoding) -> Iterator[bytes]:
 
     Where soundfile has come to hide the setting they are those of `encode_opus`: a second.
     """
-    return _encode_opus(stream, encoding, is_live=True)
+    return _encode_opus(stream, encoding, page_ms=_SHORTEST_PAGE_MS)
 
 
-def _encode_opus(stream: Stream, encoding: Encoding, *, is_live: bool) -> Iterator[bytes]:
+def _encode_opus(stream: Stream, encoding: Encoding, **extras: Any) -> Iterator[bytes]:
     sample_rate = encoding.output_rate(stream.sample_rate)
     if stream.sample_rate != sample_rate:
         stream = resample(stream, sample_rate)
     return _encode(
         stream,
         is_draining=True,
-        page_ms=_SHORTEST_PAGE_MS if is_live else None,
         format="OGG",
         subtype="OPUS",
         compression_level=_compression_level(encoding, _OPUS_BITRATES_BPS),
+        **extras,
     )
 
 
@@ -86,7 +90,12 @@ def _compression_level(encoding: Encoding, bitrates_bps: tuple[int, int]) -> flo
 
 
 def _encode(
-    stream: Stream, *, is_draining: bool = False, page_ms: float | None = None, **parameters: Any
+    stream: Stream,
+    *,
+    is_draining: bool = False,
+    page_ms: float | None = None,
+    title: str = "",
+    **parameters: Any,
 ) -> Iterator[bytes]:
     """Yield what libsndfile writes.
 
@@ -100,6 +109,8 @@ def _encode(
         ) as file:
             if page_ms is not None:
                 _set_page_length(file, page_ms)
+            if title:
+                file.title = title
             for block in stream.blocks:
                 file.buffer_write(block, dtype="int16")
                 if is_draining and (ready := _drained(buffer)):

@@ -6,12 +6,16 @@ IBM, Multimedia Programming Interface and Data Specifications 1.0, 1991).
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
 
 from ttsctl.audio.formats import Encoding
 from ttsctl.audio.stream import Stream
 from ttsctl.errors import OutputError
+from ttsctl.files import reason
 from ttsctl.speech import SAMPLE_BYTES, Clip
 
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
@@ -73,11 +77,51 @@ def read_wav(wav: bytes) -> Clip:
     Raises:
         ValueError: The bytes are not such a file.
     """
-    pcm = wav[_HEADER.size :]
-    if len(wav) < _HEADER.size or len(pcm) % SAMPLE_BYTES:
+    return Clip(wav[_HEADER.size :], _sample_rate_of(wav[: _HEADER.size], len(wav)))
+
+
+def read_wav_clips(path: Path, chunk_s: float = 1.0) -> Iterator[Clip]:
+    """Yield the sound of a file that `encode_whole` or `write_whole` wrote, without holding it all.
+
+    The clips join to what `read_wav` returns of the file; only the last is shorter than the others.
+    The file is opened when the first is asked for, and closed with the generator.
+
+    Args:
+        path: The file. It should not change meanwhile; that it became shorter is noticed.
+        chunk_s: Length of a clip in seconds, rounded down to whole samples, at least one.
+
+    Raises:
+        OutputError: The file cannot be read, or `read_wav` would refuse it: it is a result of an
+            earlier step, which has to be made again.
+    """
+    try:
+        with path.open("rb") as file:
+            yield from _clips(file, chunk_s)
+    except OSError as error:
+        raise OutputError(f"cannot read {path}: {reason(error)}") from error
+    except ValueError as error:
+        raise OutputError(f"cannot read {path}: {error}") from error
+
+
+def _clips(file: IO[bytes], chunk_s: float) -> Iterator[Clip]:
+    file_bytes = os.fstat(file.fileno()).st_size
+    sample_rate = _sample_rate_of(file.read(_HEADER.size), file_bytes)
+    chunk_bytes = max(1, int(chunk_s * sample_rate)) * SAMPLE_BYTES
+    for start in range(_HEADER.size, file_bytes, chunk_bytes):
+        wanted_bytes = min(chunk_bytes, file_bytes - start)
+        pcm = file.read(wanted_bytes)
+        if len(pcm) < wanted_bytes:
+            raise ValueError("it became shorter while it was read")
+        yield Clip(pcm, sample_rate)
+
+
+def _sample_rate_of(head: bytes, file_bytes: int) -> int:
+    """Return what the first 44 bytes of a file tell, or raise ValueError where they are wrong."""
+    data_bytes = file_bytes - _HEADER.size
+    if len(head) < _HEADER.size or data_bytes % SAMPLE_BYTES:
         raise ValueError("not a whole WAV file")
-    found = _HEADER.unpack_from(wav)
+    found = _HEADER.unpack(head)
     sample_rate = int(found[_SAMPLE_RATE_FIELD])
-    if sample_rate == 0 or found != _fields(len(pcm), sample_rate):
+    if sample_rate == 0 or found != _fields(data_bytes, sample_rate):
         raise ValueError("not a WAV file of PCM16 mono with a canonical header")
-    return Clip(pcm, sample_rate)
+    return sample_rate
