@@ -44,6 +44,6 @@ def item_progress(total: int) -> Iterator[Callable[[Outcome], None]]:
             pace = f"{audio_s / elapsed_s:.0f}x real time" if elapsed_s else ""
             progress.update(task, advance=1, pace=pace)
             if outcome.error is not None:
-                output.say(f"line {outcome.item.line.number}: {outcome.error}")
+                output.say(f"{outcome.item.place}: {outcome.error}")
 
         yield on_outcome

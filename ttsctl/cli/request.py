@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import typer
 from ttsctl.audio.formats import Encoding, format_of
 from ttsctl.cli.caller import Caller
 from ttsctl.errors import InvalidRequestError
+from ttsctl.files import reason
 from ttsctl.settings import cache_folder
 
 if TYPE_CHECKING:
@@ -156,3 +157,18 @@ def _refuse_file_name(caller: Caller, text: str) -> None:
         raise InvalidRequestError(
             f"'{text}' is the name of a file; to speak what is in it, use --file {text}"
         )
+
+
+def file_blocks(path: Path) -> Iterator[bytes]:
+    """Yield the bytes of a file piece by piece.
+
+    Raises:
+        InvalidRequestError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 18):
+                yield block
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        what = reason(error) if isinstance(error, OSError) else str(error)
+        raise InvalidRequestError(f"cannot read {path}: {what}") from error

@@ -20,6 +20,7 @@ from ttsctl.errors import InvalidRequestError
 if TYPE_CHECKING:
     from ttsctl.workflows.assembly import SpeakerConfig
     from ttsctl.workflows.plan import Manner
+    from ttsctl.workflows.report import SpeechReport
 
 
 def say(
@@ -52,6 +53,12 @@ def say(
         bool, typer.Option("--interactive", "-i", help="A prompt: each line is spoken.")
     ] = False,
     sentence_silence: options.SentenceSilence = None,
+    subtitles: Annotated[
+        Path | None,
+        typer.Option(
+            "--subtitles", metavar="FILE", help="Write what is said when: srt, vtt, json."
+        ),
+    ] = None,
     option: options.EngineOptions = None,
     no_fallback: options.NoFallback = False,
     no_daemon: Annotated[
@@ -85,12 +92,38 @@ def say(
         _check_streamable(target, encoding.format)
     pieces, is_arriving = text_pieces(caller, text, file)
     request = SayRequest(
-        pieces, is_arriving, manner, encoding, target.file, target.is_played, stream
+        pieces,
+        is_arriving,
+        manner,
+        encoding,
+        target.file,
+        target.is_played,
+        stream,
+        has_units=subtitles is not None,
     )
-    report = caller.speak(request, config, is_local=no_daemon)
+    if subtitles is not None:
+        _check_subtitles(subtitles)
+    report = caller.speak(request, config, is_local=no_daemon or subtitles is not None)
+    if subtitles is not None:
+        _write_subtitles(report, subtitles)
     caller.tell(
         report.fields() if json else None, target.reason + report.summary() if target.file else ""
     )
+
+
+def _check_subtitles(path: Path) -> None:
+    from ttsctl.audio.subtitles import subtitle_format_of
+
+    subtitle_format_of(path)
+
+
+def _write_subtitles(report: SpeechReport, path: Path) -> None:
+    from ttsctl.audio.subtitles import Cue, subtitle_format_of, subtitles
+    from ttsctl.files import write_whole
+
+    cues = [Cue(unit.start_s, unit.end_s, unit.text) for unit in report.log.units]
+    pieces = (piece.encode() for piece in subtitles(cues, subtitle_format_of(path)))
+    write_whole(path, pieces, replace=True)
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,9 @@ class SpeechRequest:
     utterances: Iterable[PlannedUtterance]
     """A sequence where the text is known to its end, an iterator where it still arrives."""
 
+    has_units: bool = False
+    """Whether the log must have the units, which a finished file from the cache does not tell."""
+
 
 def to_file(
     speaker: Speaker,
@@ -129,7 +132,7 @@ def encoded(
     Nothing is kept as WAV here: that is how its utterances are kept already.
     """
     utterances = request.utterances
-    if encoding.format == "wav" or not isinstance(utterances, Sequence):
+    if encoding.format == "wav" or request.has_units or not isinstance(utterances, Sequence):
         yield from _encode(speaker, utterances, encoding, log)
         return
     key = request_key(utterances, encoding)

@@ -48,20 +48,21 @@ def default_jobs() -> int:
 
 
 def run(
-    function: Callable[[T], R], tasks: Sequence[T], jobs: int, give_up: Callable[[T], R]
-) -> Generator[R, None, None]:
-    """Yield `function(task)` for every task, in the order in which they end.
+    function: Callable[[T], R], chunks: Sequence[Sequence[T]], jobs: int, give_up: Callable[[T], R]
+) -> Generator[list[R], None, None]:
+    """Yield `function(task)` for every task of a chunk, chunk by chunk in the order they end.
 
-    Where a process dies, all tasks that may have been in its hands are run again, each in a process
-    of its own: the one that kills that too is given up, and the others go on.
+    Where a process dies, all tasks that may have been in its hands are run again, one by one: the
+    one that kills another process is given up, and the others go on.
 
     Args:
         function: A module-level function; it runs in the pool and should not raise.
-        tasks: Picklable tasks, the longest first for the best balance.
+        chunks: Picklable tasks, as many together as make the way to a process worth while; the
+            longest first for the best balance.
         jobs: Number of processes.
         give_up: Makes the result of a task in whose hands two processes died; runs here.
     """
-    waiting = dict(enumerate(tasks))
+    waiting = dict(enumerate(chunks))
     while waiting:
         try:
             with closing(_parallel(function, waiting, jobs)) as answers:
@@ -69,26 +70,33 @@ def run(
                     del waiting[index]
                     yield answer
         except BrokenProcessPool:
-            # Tasks are handed out in order, at most two ahead for each process.
+            # Chunks are handed out in order, at most two ahead for each process.
             for index in list(waiting)[: 2 * jobs]:
-                yield _alone(function, waiting.pop(index), give_up)
+                yield _one_by_one(function, waiting.pop(index), give_up)
 
 
-def _alone(function: Callable[[T], R], task: T, give_up: Callable[[T], R]) -> R:
-    with (
-        _interrupts_held_back(),
-        ProcessPoolExecutor(1, initializer=_die_with, initargs=(os.getpid(),)) as executor,
-    ):
-        try:
-            answer: R = executor.submit(function, task).result()
-        except BrokenProcessPool:
-            return give_up(task)
-    return answer
+def _one_by_one(
+    function: Callable[[T], R], tasks: Sequence[T], give_up: Callable[[T], R]
+) -> list[R]:
+    """Run `tasks` so that it is known in whose hands a process dies."""
+    answers: list[R] = []
+    while len(answers) < len(tasks):
+        with _interrupts_held_back():
+            executor = ProcessPoolExecutor(1, initializer=_die_with, initargs=(os.getpid(),))
+        with executor:
+            try:
+                for task in tasks[len(answers) :]:
+                    with _interrupts_held_back():  # the first one starts the process
+                        future = executor.submit(function, task)
+                    answers.append(future.result())
+            except BrokenProcessPool:
+                answers.append(give_up(tasks[len(answers)]))
+    return answers
 
 
 def _parallel(
-    function: Callable[[T], R], waiting: dict[int, T], jobs: int
-) -> Generator[tuple[int, R], None, None]:
+    function: Callable[[T], R], waiting: dict[int, Sequence[T]], jobs: int
+) -> Generator[tuple[int, list[R]], None, None]:
     parallel = joblib.Parallel(
         n_jobs=jobs,
         backend="loky",
@@ -99,7 +107,7 @@ def _parallel(
     )
     calls = joblib.delayed(_numbered)
     with _interrupts_held_back():
-        answers = parallel(calls(function, index, task) for index, task in list(waiting.items()))
+        answers = parallel(calls(function, *numbered) for numbered in list(waiting.items()))
     # Closed with this generator, so that the pool has ended when its user goes on.
     with closing(answers):
         yield from answers
@@ -123,8 +131,8 @@ def _interrupts_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
-def _numbered(function: Callable[[T], R], index: int, task: T) -> tuple[int, R]:
-    return index, function(task)
+def _numbered(function: Callable[[T], R], index: int, tasks: Sequence[T]) -> tuple[int, list[R]]:
+    return index, [function(task) for task in tasks]
 
 
 def _die_with(coordinator: int) -> None:

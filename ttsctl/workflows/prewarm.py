@@ -93,9 +93,11 @@ def prewarm(
     make_folder(config.cache_folder, 0o700)
     with locked(config.cache_folder / "prewarm.lock", "prewarm"):
         time.sleep(delay_s)
-        for outcome in pool.run(partial(warm, config), phrases, jobs, _lost):
-            report.count(outcome)
-            on_outcome(outcome)
+        singly = [[phrase] for phrase in phrases]
+        for outcomes in pool.run(partial(warm, config), singly, jobs, _lost):
+            for outcome in outcomes:
+                report.count(outcome)
+                on_outcome(outcome)
     return report
 
 

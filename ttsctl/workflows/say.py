@@ -48,6 +48,9 @@ class SayRequest:
     is_streamed: bool = False
     """Whether `write` gets it in pieces, as it comes into being."""
 
+    has_units: bool = False
+    """Whether the report is to say what was said when."""
+
 
 @dataclass(frozen=True)
 class Outlets:
@@ -96,7 +99,8 @@ def _deliver(
 ) -> SpeechReport:
     if request.file is not None and request.is_played:
         utterances = list(utterances)  # needed twice; the second time the cache has the sound
-    speech, encoding = SpeechRequest(request.manner.voice, utterances), request.encoding
+    speech = SpeechRequest(request.manner.voice, utterances, request.has_units)
+    encoding = request.encoding
     if request.file is not None:
         report = to_file(
             speaker, speech, request.file, encoding, replace=True, write=outlets.write_file

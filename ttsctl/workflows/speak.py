@@ -94,14 +94,17 @@ class Speaker:
         for planned, clips in in_order(utterances, work, at_once):
             log.read(planned)
             pause_s = planned.pause_s
+            start_s = None
             for clip in at_rate_of(log.sample_rate, clips):
                 if pause_s:
                     # Only now, because the sample rate was not known before.
                     gap, pause_s = silence(pause_s, clip.sample_rate), 0.0
                     log.hear(gap)
                     yield gap
+                start_s = log.duration_s if start_s is None else start_s
                 log.hear(clip)
                 yield clip
+            log.spoke(planned, start_s or 0.0)
 
     def knows(self, key: str) -> bool:
         """Whether `look_up` would find something; does not count as a look-up."""

@@ -16,6 +16,17 @@ from ttsctl.workflows.plan import PlannedUtterance
 CacheResult = Literal["miss", "memory", "disk"]
 
 
+@dataclass(frozen=True)
+class Unit:
+    """One utterance, and when it is heard."""
+
+    text: str
+    start_s: float
+    """Seconds from the beginning of the request's sound."""
+
+    end_s: float
+
+
 @dataclass
 class SpeechLog:
     """What happened while one request was spoken; filled in as its clips are consumed.
@@ -31,6 +42,9 @@ class SpeechLog:
     dropped: int = 0
     frames: int = 0
     sample_rate: int = 0
+    units: list[Unit] = field(default_factory=list)
+    """What was said when; empty where a finished file was found."""
+
     queue_s: float = 0.0
     """Seconds of waiting for a turn and for workers; what it begins with lies before the start."""
 
@@ -106,6 +120,10 @@ class SpeechLog:
         """Count the text of an utterance."""
         self.chars += len(planned.utterance.text)
         self.dropped += planned.dropped
+
+    def spoke(self, planned: PlannedUtterance, start_s: float) -> None:
+        """Note that an utterance was heard from `start_s` until now."""
+        self.units.append(Unit(planned.utterance.text, start_s, self.duration_s))
 
     def hear(self, clip: Clip) -> None:
         """Count `clip`, which is about to be emitted."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, get_args
 
 from ttsctl.audio.formats import Encoding
 from ttsctl.speech import Voice
+from ttsctl.text.rows import Row
 from ttsctl.workflows.plan import Manner
+from ttsctl.workflows.speech_log import Unit
 
 State = Literal["done", "cached", "empty", "failed", "quarantined", "skipped"]
 RESULTS_FILE = "results.jsonl"  # beside the files: one line an item, in input order
@@ -18,46 +19,52 @@ STATES: tuple[State, ...] = get_args(State)
 
 
 @dataclass(frozen=True)
-class Line:
-    """One text of the input."""
-
-    number: int
-    """Line of the input that it stands on, from 1."""
-
-    text: str
-
-
-@dataclass(frozen=True)
 class Item:
-    """One text and the file that it becomes."""
+    """One row of an input and the file that it becomes."""
 
     index: int
     """Place among the items, from 1."""
 
-    line: Line
+    source: str
+    """The input that it comes from, as the user named it."""
+
+    row: Row
 
     file: str
-    """Name of the file in the output folder."""
+    """Path of the file below the output folder; empty where there is nothing to speak."""
 
     key: str
     """Digest of everything that decides the file's content."""
 
-    voice: Voice
+    manner: Manner
+    encoding: Encoding
 
     @property
     def id(self) -> str:
         """What the item is called in the journal and the results."""
-        return str(self.index)
+        return self.row.id or str(self.index)
+
+    @property
+    def voice(self) -> Voice:
+        """The voice that was asked for."""
+        return self.manner.voice
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for a message."""
+        return f"{self.source} line {self.row.line}" if self.row.line else self.source
 
 
 @dataclass(frozen=True)
-class Task:
-    """What a worker is handed: picklable, and complete without the coordinator."""
+class Problem:
+    """A row that is wrong, and why."""
 
-    item: Item
-    folder: Path
-    manner: Manner
-    encoding: Encoding
+    source: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.source} line {self.line}: {self.message}"
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,17 @@ class Outcome:
     state: State
     size_bytes: int = 0
     duration_s: float = 0.0
+
+    digest: str = ""
+    """SHA-256 of the file in hexadecimal; empty where none was made."""
+
     cache: str = "miss"
+
+    units: tuple[Unit, ...] = ()
+    """What was said when; empty where the cache had the finished file."""
+
+    overrun_s: float = 0.0
+    """By how many seconds a timed row is longer than the time it has."""
 
     spoken_by: Voice | None = None
     """The voice that spoke; None for the one that was asked for."""
@@ -82,14 +99,17 @@ class Outcome:
         made = self.state in ("done", "cached", "skipped")
         return {
             "id": self.item.id,
-            "line": self.item.line.number,
+            "source": self.item.source,
+            "line": self.item.row.line,
             "state": self.state,
             "file": self.item.file if made else None,
             "bytes": self.size_bytes,
-            "duration_s": round(self.duration_s, 3),
+            "sha256": self.digest or None,
+            "duration_s": round(self.duration_s, 6),
             "engine": voice.engine,
             "voice": voice.id,
             "cache": self.cache if made else None,
+            **({"overrun_s": round(self.overrun_s, 3)} if self.overrun_s else {}),
             # What another voice spoke is not what was asked for: the next run asks again.
             "key": self.item.key if voice == self.item.voice else None,
             "error": self.error_code and {"code": self.error_code, "message": self.error},
@@ -113,6 +133,9 @@ class BatchReport:
     def is_complete(self) -> bool:
         """Whether no item failed."""
         return not (self.counts["failed"] or self.counts["quarantined"])
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    """What became of each item, in the order of the input."""
 
     def count(self, outcome: Outcome) -> None:
         """Add `outcome` to the sum."""

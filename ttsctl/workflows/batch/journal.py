@@ -1,8 +1,9 @@
 """What has been made in an output folder: `.ttsctl/journal.jsonl`.
 
-Append-only; the latest line of a file wins. Before a run makes anything it says which files it will
-make, so that a file whose maker was killed before it could say so is known for ours. Only a line
-that says so makes an item done; one torn by a kill is skipped, and the item is made again.
+Append-only, and on the disk before it is relied upon; the latest line of a file wins. Before a run
+makes anything it says which files it will make, so that a file whose maker was killed before it
+could say so is known for ours. Only a line that says so makes an item done; one torn by a kill is
+skipped, and the item is made again.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from typing import IO, Any
 
 from ttsctl.errors import OutputError
 from ttsctl.files import locked, reason
-from ttsctl.workflows.batch.items import Item, Outcome
+from ttsctl.workflows.batch.items import Item, Outcome, State
+from ttsctl.workflows.speech_log import Unit
 
 PRIVATE_FOLDER = ".ttsctl"
 _FINISHED = ("done", "cached")
+# What the same text would meet again; a voice that is missing or a full disk may be mended.
+_LASTING = ("TTS_ENGINE_FAILED", "TTS_ENGINE_CRASHED", "TTS_TIMEOUT")
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,18 @@ class Made:
     key: str
     size_bytes: int
     duration_s: float
+    digest: str
+    units: tuple[Unit, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """That an item failed in an earlier run, for reasons of its own."""
+
+    key: str
+    state: State
+    code: str
+    message: str
 
 
 class Journal:
@@ -38,7 +54,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / PRIVATE_FOLDER / "journal.jsonl"
-        self._files: dict[str, Made | None] = {}
+        self._files: dict[str, Made | Failure | None] = {}
         with _translated_errors(folder, "read"):
             for fields in _read(self._path):
                 name, made = _entry(fields)
@@ -51,13 +67,22 @@ class Journal:
     def made(self, item: Item) -> Made | None:
         """Return what an earlier run made of `item`, if of the same request and still whole."""
         made = self._files.get(item.file)
-        if made is None or made.key != item.key:
+        if not isinstance(made, Made) or made.key != item.key:
             return None
         try:
             size_bytes = (self._folder / item.file).stat().st_size
         except OSError:
             return None
         return made if size_bytes == made.size_bytes else None
+
+    def failure(self, item: Item) -> Failure | None:
+        """Return how an earlier run failed on `item`, if it would do so again."""
+        failure = self._files.get(item.file)
+        return failure if isinstance(failure, Failure) and failure.key == item.key else None
+
+    def files(self) -> set[str]:
+        """Return the files that earlier runs made and that are still there."""
+        return {name for name in self._files if (self._folder / name).is_file()}
 
     @contextmanager
     def recording(self) -> Iterator[Recorder]:
@@ -93,9 +118,11 @@ class Recorder:
         """Say which files are about to be made; what was made of them before counts no more."""
         self._write(_line({"state": "begun", "file": name}) for name in names)
 
-    def record(self, outcome: Outcome) -> None:
-        """Say what became of an item."""
-        self._write([_line(outcome.fields())])
+    def record(self, outcomes: Iterable[Outcome]) -> None:
+        """Say what became of items; on the disk when this returns."""
+        self._write(_line(_fields(outcome)) for outcome in outcomes)
+        with _translated_errors(self._folder):
+            os.fsync(self._stream.fileno())
 
     def _write(self, lines: Iterable[bytes]) -> None:
         with _translated_errors(self._folder):
@@ -122,14 +149,31 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
                 yield fields
 
 
-def _entry(fields: dict[str, Any]) -> tuple[str, Made | None]:
+def _fields(outcome: Outcome) -> dict[str, Any]:
+    """Return the line of an outcome, which has a file and a key also where nothing was made."""
+    if outcome.state in _FINISHED:
+        units = [
+            [unit.text, round(unit.start_s, 6), round(unit.end_s, 6)] for unit in outcome.units
+        ]
+        return outcome.fields() | {"units": units}
+    return outcome.fields() | {"file": outcome.item.file, "key": outcome.item.key}
+
+
+def _entry(fields: dict[str, Any]) -> tuple[str, Made | Failure | None]:
+    name: str = fields["file"]
     try:
         if fields["state"] in _FINISHED:
-            made = Made(fields["key"], int(fields["bytes"]), float(fields["duration_s"]))
-            return fields["file"], made
+            size_bytes, duration_s = int(fields["bytes"]), float(fields["duration_s"])
+            units = tuple(Unit(str(text), float(a), float(b)) for text, a, b in fields["units"])
+            return name, Made(fields["key"], size_bytes, duration_s, str(fields["sha256"]), units)
+        if fields["state"] == "quarantined" or fields["error"]["code"] in _LASTING:
+            error = fields["error"]
+            return name, Failure(
+                fields["key"], fields["state"], str(error["code"]), str(error["message"])
+            )
     except (ValueError, KeyError, TypeError):
         pass  # not a line of ours, or of another release
-    return fields["file"], None
+    return name, None
 
 
 def _is_torn(path: Path) -> bool:

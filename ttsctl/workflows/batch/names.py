@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
-from collections.abc import Iterable
 
 from ttsctl.errors import InvalidRequestError, nearest
 
@@ -14,6 +13,12 @@ FIELDS = ("index", "id", "slug", "hash")
 SLUG_CHARS = 40
 MAX_NAME_BYTES = 200  # file systems allow 255; a temporary file adds some of its own
 _HASH_CHARS = 12
+_UNSAFE = re.compile(
+    r'[\x00-\x1f\x7f-\x9f\\:*?"<>|\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]'
+)
+_RESERVED = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
+    f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)
+}
 
 
 def check_template(template: str) -> str:
@@ -38,9 +43,12 @@ def check_template(template: str) -> str:
     return template
 
 
-def file_name(template: str, *, index: int, slug: str, key: str, suffix: str) -> str:
-    """Return the name that `template` gives to an item."""
-    stem = template.format(index=index, id=str(index), slug=slug, hash=key[:_HASH_CHARS])
+def file_name(
+    template: str, *, index: int, slug: str, key: str, suffix: str, id: str | None = None
+) -> str:
+    """Return the name that `template` gives to an item; an id is made safe to be part of one."""
+    name = _UNSAFE.sub("-", id or str(index)).replace("/", "-").lstrip(".")
+    stem = template.format(index=index, id=name, slug=slug, hash=key[:_HASH_CHARS])
     stem = stem.rstrip("-. ") or str(index)
     return stem.encode()[:MAX_NAME_BYTES].decode(errors="ignore") + suffix
 
@@ -57,17 +65,25 @@ def slug(text: str) -> str:
     return "-".join(words)[:SLUG_CHARS]
 
 
-def check_unique(names: Iterable[tuple[int, str]]) -> None:
-    """Raise `InvalidRequestError` where two lines would become one file.
+def check_path(path: str) -> str:
+    """Return `path`, which a row asks for, or raise `InvalidRequestError` where it leads astray.
 
-    Names that differ only in case or in Unicode form count as one: on some file systems they are.
+    It may name folders below the output folder. It may not leave it, hide, or be a name that some
+    file system keeps for itself.
     """
-    first: dict[str, int] = {}
-    for line, name in names:
-        folded = unicodedata.normalize("NFC", name).casefold()
-        if folded in first:
-            raise InvalidRequestError(
-                f"lines {first[folded]} and {line} would both become '{name}';"
-                " add {index} to --name"
-            )
-        first[folded] = line
+    parts = path.split("/")
+    if any(part in ("", ".", "..") or part.startswith(".") for part in parts):
+        raise InvalidRequestError(f"output file '{path}' is hidden, or outside the output folder")
+    for part in parts:
+        if _UNSAFE.search(part) or part != part.rstrip(". "):
+            raise InvalidRequestError(f"output file '{path}' holds a character that is not safe")
+        if part.partition(".")[0].casefold() in _RESERVED:
+            raise InvalidRequestError(f"output file '{path}' has a name that Windows keeps")
+        if len(part.encode(errors="replace")) > MAX_NAME_BYTES:
+            raise InvalidRequestError(f"output file '{part[:40]}…' has too long a name")
+    return path
+
+
+def twin(name: str) -> str:
+    """Return what is equal for names that some file system takes for one: case, Unicode form."""
+    return unicodedata.normalize("NFC", name).casefold()

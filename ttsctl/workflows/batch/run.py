@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from ttsctl.errors import OutputError, TtsctlError
+from ttsctl.errors import OutputError
 from ttsctl.files import remove_leftovers, write_whole
 from ttsctl.workflows import pool
 from ttsctl.workflows.assembly import SpeakerConfig
-from ttsctl.workflows.batch.items import RESULTS_FILE, BatchReport, Outcome, State, Task
+from ttsctl.workflows.batch.items import RESULTS_FILE, BatchReport, Outcome
 from ttsctl.workflows.batch.journal import Journal
+from ttsctl.workflows.batch.making import chunks, lost, make_file
 from ttsctl.workflows.batch.planning import BatchPlan
-from ttsctl.workflows.deliver import SpeechRequest, to_file
-from ttsctl.workflows.plan import plan
 
 
 def run_batch(
@@ -42,71 +41,58 @@ def run_batch(
     """
     started_at = time.perf_counter()
     report = BatchReport(batch.total, jobs)
-    results = {}
+    results: dict[int, Outcome] = {}
+
+    def settle(outcome: Outcome) -> None:
+        report.count(outcome)
+        results[outcome.item.index] = outcome
+        on_outcome(outcome)
+
     with journal.recording() as recorder:
-        recorder.announce([*(task.item.file for task in batch.tasks), RESULTS_FILE])
-        with _left_tidy(folder), closing(_outcomes(batch, config, jobs)) as outcomes:
-            for outcome in outcomes:
-                if outcome.state != "skipped":
-                    recorder.record(outcome)
-                if outcome.error_code == OutputError.code:
-                    raise OutputError(str(outcome.error))  # a full disk is full for the others too
-                report.count(outcome)
-                results[outcome.item.index] = _result_line(outcome)
-                on_outcome(outcome)
-        ordered = (results[index] for index in sorted(results))
-        write_whole(folder / RESULTS_FILE, ordered, replace=True)
+        recorder.announce([*(item.file for item in batch.tasks), RESULTS_FILE])
+        for outcome in batch.settled:
+            settle(outcome)
+        with (
+            _left_tidy(_folders(batch, folder)),
+            closing(_outcomes(batch, folder, config, jobs)) as outcomes,
+        ):
+            for chunk in outcomes:
+                recorder.record(chunk)
+                for outcome in chunk:
+                    if outcome.error_code == OutputError.code:
+                        # A full disk is full for the others too.
+                        raise OutputError(str(outcome.error))
+                    settle(outcome)
+        report.outcomes = [results[index] for index in sorted(results)]
+        write_whole(folder / RESULTS_FILE, map(_result_line, report.outcomes), replace=True)
     report.wall_s = time.perf_counter() - started_at
     return report
 
 
 @contextmanager
-def _left_tidy(folder: Path) -> Iterator[None]:
+def _left_tidy(folders: Iterable[Path]) -> Iterator[None]:
     """Remove what killed workers left half-written: before the run, and after their pool ended."""
-    remove_leftovers(folder)
     try:
+        for folder in folders:
+            remove_leftovers(folder)
         yield
     finally:
-        remove_leftovers(folder)
+        for folder in folders:
+            remove_leftovers(folder)
 
 
-def _outcomes(batch: BatchPlan, config: SpeakerConfig, jobs: int) -> Generator[Outcome, None, None]:
-    yield from batch.settled
+def _folders(batch: BatchPlan, folder: Path) -> list[Path]:
+    """Return the folders that files are made in, where they exist."""
+    names = {str(Path(item.file).parent) for item in batch.tasks} | {"."}
+    return [folder / name for name in sorted(names) if (folder / name).is_dir()]
+
+
+def _outcomes(
+    batch: BatchPlan, folder: Path, config: SpeakerConfig, jobs: int
+) -> Generator[list[Outcome], None, None]:
     if batch.tasks:
-        # The longest first, so that no worker is left alone with a long one at the end.
-        tasks = sorted(batch.tasks, key=lambda task: -len(task.item.line.text))
-        yield from pool.run(partial(make_file, config), tasks, jobs, lost)
-
-
-def make_file(config: SpeakerConfig, task: Task) -> Outcome:
-    """Speak one item into its file. Runs in a pool process; raises nothing but bugs."""
-    speaker = pool.process_speaker(config)
-    try:
-        utterances = list(plan([task.item.line.text], task.manner))
-        request = SpeechRequest(task.manner.voice, utterances)
-        path = task.folder / task.item.file
-        report = to_file(speaker, request, path, task.encoding, replace=True)
-    except TtsctlError as error:
-        return Outcome(task.item, "failed", error_code=error.code, error=error.message)
-    state: State = "done" if report.log.cache == "miss" else "cached"
-    return Outcome(
-        task.item,
-        state,
-        report.size_bytes,
-        report.log.duration_s,
-        report.log.cache,
-        spoken_by=report.voice_used,
-    )
-
-
-def lost(task: Task) -> Outcome:
-    """Return the outcome of a task whose pool process was killed."""
-    return Outcome(
-        task.item,
-        "quarantined",
-        error_code="TTS_SERVICE_ERROR",
-        error="two processes died with it in hand, for want of memory perhaps; try fewer --jobs",
-    )
+        work = partial(make_file, config, folder)
+        yield from pool.run(work, chunks(batch.tasks, jobs), jobs, lost)
 
 
 def _result_line(outcome: Outcome) -> bytes:

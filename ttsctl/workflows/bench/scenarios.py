@@ -15,10 +15,11 @@ from ttsctl.audio.encode import encode_whole
 from ttsctl.audio.formats import FORMATS, Encoding
 from ttsctl.cache.eviction import CacheLimits
 from ttsctl.speech import Clip, join
+from ttsctl.text.rows import Row
 from ttsctl.workflows import pool
 from ttsctl.workflows.assembly import SpeakerConfig, make_speaker
-from ttsctl.workflows.batch.items import Item, Line, Task
-from ttsctl.workflows.batch.run import lost, make_file
+from ttsctl.workflows.batch.items import Item
+from ttsctl.workflows.batch.making import chunks, lost, make_file
 from ttsctl.workflows.bench.figures import Figure
 from ttsctl.workflows.plan import Manner, PlannedUtterance, plan
 from ttsctl.workflows.speak import Speaker
@@ -159,16 +160,17 @@ def _batch(setup: BenchSetup, jobs: int, repeat: int) -> float:
     folder = setup.folder / f"batch-{jobs}-{repeat}"
     folder.mkdir()
     config = SpeakerConfig(None, CacheLimits())
-    texts = [f"Line {number}. {SENTENCES['medium']}" for number in range(_LINES)]
-    tasks = [
-        _task(Line(number, text), folder, setup.manner) for number, text in enumerate(texts, 1)
+    items = [
+        _item(number, f"Line {number}. {SENTENCES['medium']}", setup.manner)
+        for number in range(1, _LINES + 1)
     ]
     started_at = time.perf_counter()
-    outcomes = list(pool.run(partial(make_file, config), tasks, jobs, lost))
+    work = partial(make_file, config, folder)
+    answers = list(pool.run(work, chunks(items, jobs), jobs, lost))
     elapsed_s = time.perf_counter() - started_at
-    return sum(outcome.duration_s for outcome in outcomes) / elapsed_s
+    return sum(outcome.duration_s for answer in answers for outcome in answer) / elapsed_s
 
 
-def _task(line: Line, folder: Path, manner: Manner) -> Task:
-    item = Item(line.number, line, f"{line.number}.wav", "", manner.voice)
-    return Task(item, folder, manner, Encoding("wav"))
+def _item(number: int, text: str, manner: Manner) -> Item:
+    row = Row(number, text)
+    return Item(number, "bench", row, f"{number}.wav", "", manner, Encoding("wav"))
