@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ttsctl.errors import InvalidRequestError
-from ttsctl.text.readers import decode, decode_stream, read_text, text_items
+from ttsctl.text.readers import decode, decode_stream, read_text
 
 
 def outcome(chunks: Iterable[bytes]) -> str:
@@ -99,21 +99,3 @@ def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
     path.symlink_to(path)
     with pytest.raises(InvalidRequestError, match="symbolic links"):
         read_text(path)
-
-
-@pytest.mark.parametrize(
-    ("text", "items"),
-    [
-        ("", []),
-        ("one", [(1, "one")]),
-        ("one\ntwo\n", [(1, "one"), (2, "two")]),
-        ("one\r\n\r\n  three \r\n", [(1, "one"), (3, "three")]),
-        ("one\rtwo\u2028three\u2029four", [(1, "one"), (2, "two"), (3, "three"), (4, "four")]),
-        ("\n \t\n\u00a0\nfour", [(4, "four")]),
-        ("form\x0cfeed\x85next", [(1, "form\x0cfeed\x85next")]),
-    ],
-)
-def test_a_line_is_an_item_and_blank_lines_are_none(
-    text: str, items: list[tuple[int, str]]
-) -> None:
-    assert text_items(text) == items

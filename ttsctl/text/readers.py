@@ -8,14 +8,11 @@ mark is tolerated.
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ttsctl.errors import InvalidRequestError
-
-_LINE_END = re.compile("\r\n|[\n\r\u2028\u2029]")
 
 # The byte order marks of other encodings. None is UTF-8, so a decoder stops inside them.
 _FOREIGN_MARKS = (
@@ -71,12 +68,6 @@ def decode_stream(chunks: Iterable[bytes], name: str) -> Iterator[str]:
         if text:
             yield text.removeprefix("\ufeff") if is_first else text
             is_first = False
-
-
-def text_items(text: str) -> list[tuple[int, str]]:
-    """Return the lines that hold text, stripped, each with its number, which counts from 1."""
-    lines = (line.strip() for line in _LINE_END.split(text))
-    return [(number, line) for number, line in enumerate(lines, 1) if line]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 It is read as a browser reads HTML (https://html.spec.whatwg.org/multipage/parsing.html), as far as
 tags, comments and raw text go; what is never closed ends with the document, so that no character
-is looked at again. The HTMLParser of the standard library takes 70 s for 320 KB of "<!--".
+is looked at again. The HTMLParser of Python 3.11.7 takes 70 s for 320 KB of "<!--".
 """
 
 from __future__ import annotations

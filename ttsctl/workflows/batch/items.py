@@ -52,7 +52,7 @@ class Item:
     @property
     def place(self) -> str:
         """Where it stands, for a message."""
-        return f"{self.source} line {self.row.line}" if self.row.line else self.source
+        return place_of(self.source, self.row.line)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,12 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.source} line {self.line}: {self.message}"
+        return f"{place_of(self.source, self.line)}: {self.message}"
+
+
+def place_of(source: str, line: int) -> str:
+    """Return where a row stands, for a message; 0 is for inputs that have no lines."""
+    return f"{source} line {line}" if line else source
 
 
 @dataclass(frozen=True)
