@@ -18,7 +18,8 @@ import math
 from dataclasses import dataclass, replace
 
 import onnx
-from onnx import TensorProto, helper
+
+from ttsctl.engines.piper.extraction import extract
 
 _SHAPE_ONLY = ("Unsqueeze", "Squeeze", "Reshape", "Identity", "Flatten")
 
@@ -44,6 +45,9 @@ class Part:
     hop: int = 1
     """Outputs for each input frame: 1 for the flow, samples a frame for the decoder."""
 
+    crops: tuple[tuple[int, int], ...] = ()
+    """Where context is dropped: entries a frame there, and how many of them stay on either side."""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -65,7 +69,7 @@ def cut(model: onnx.ModelProto) -> Parts:
     Raises:
         UncuttableError: No such structure is found.
     """
-    graph = _Graph(model)
+    graph = Graph(model)
     rounding = graph.last("Ceil")
     latent = graph.sum_after(graph.last("RandomNormalLike", "RandomNormal").output[0])
     spectrum = graph.before_first_upsampling(graph.downstream(latent))
@@ -83,8 +87,8 @@ def cut(model: onnx.ModelProto) -> Parts:
     return Parts(graph.head(outputs), aligner, flow, decoder)
 
 
-class _Graph:
-    """Who makes and who uses which tensor."""
+class Graph:
+    """Who makes and who uses which tensor; asked for what is not there, it is uncuttable."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
@@ -105,6 +109,7 @@ class _Graph:
         return found - set(names)
 
     def last(self, *kinds: str) -> onnx.NodeProto:
+        """Return the last node of one of some kinds."""
         for node in reversed(self.nodes):
             if node.op_type in kinds:
                 return node
@@ -149,7 +154,7 @@ class _Graph:
 
     def part(self, start: str, ends: list[str]) -> Part:
         """Return what leads from `start` to `ends`, with all else that it needs as inputs."""
-        inside = self._between(start, ends)
+        inside = self.between(start, ends)
         made = {name for node in inside for name in node.output}
         needed = dict.fromkeys(name for node in inside for name in node.input)
         sides = [name for name in needed if name in self.dynamic and name not in made]
@@ -158,10 +163,19 @@ class _Graph:
 
     def windowed_part(self, start: str, end: str) -> Part:
         """Return what leads from `start` to `end`, and how far an output looks around."""
-        context_frames, hop = self._reach(self._between(start, [end]), start, end)
+        context_frames, hop = self.reach(start, end)
         return replace(self.part(start, [end]), context_frames=context_frames, hop=hop)
 
-    def _between(self, start: str, ends: list[str]) -> list[onnx.NodeProto]:
+    def is_passed(self, name: str, start: str, end: str) -> bool:
+        """Whether all ways from `start` to `end` lead through `name`."""
+        found = {start}
+        for node in self.nodes:
+            if name not in node.output and not found.isdisjoint(node.input):
+                found.update(node.output)
+        return end not in found
+
+    def between(self, start: str, ends: list[str]) -> list[onnx.NodeProto]:
+        """Return the nodes on the ways from `start` to `ends`."""
         wanted = self.downstream(start) & self._upstream(ends, start)
         return [node for node in self.nodes if node.output[0] in wanted]
 
@@ -175,11 +189,11 @@ class _Graph:
                     pending.append(name)
         return found
 
-    def _reach(self, inside: list[onnx.NodeProto], start: str, end: str) -> tuple[int, int]:
-        """Return the frames of context that `end` needs, and its samples a frame."""
+    def reach(self, start: str, end: str) -> tuple[int, int]:
+        """Return how far `end` looks around in `start`, and its entries for each there."""
         reach: dict[str, float] = {start: 0.0}
         rate = {start: 1}
-        for node in inside:
+        for node in self.between(start, [end]):
             sources = [name for name in node.input if name in reach]
             widest = max(sources, key=lambda name: reach[name])
             stride = self._stride(node)
@@ -210,36 +224,6 @@ class _Graph:
             stride = self._stride(node)
             return max((span - left) // stride, (stride - 1 + left) // stride)
         return max(left, span - left)
-
-
-def extract(model: onnx.ModelProto, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
-    """Return the part of `model` that computes `outputs` from `inputs`, which may be inner tensors.
-
-    Unlike `onnx.utils.extract_model` it needs no shapes, which exported voices do not state.
-    """
-    maker = {name: index for index, node in enumerate(model.graph.node) for name in node.output}
-    needed: set[int] = set()
-    pending = [name for name in outputs if name not in inputs]
-    while pending:
-        index = maker.get(pending.pop())
-        if index is not None and index not in needed:
-            needed.add(index)
-            pending += [name for name in model.graph.node[index].input if name not in inputs]
-    nodes = [model.graph.node[index] for index in sorted(needed)]
-    used = {name for node in nodes for name in node.input}
-    declared = {entry.name: entry for entry in model.graph.input}
-    graph = helper.make_graph(
-        nodes,
-        model.graph.name,
-        [declared.get(name) or _floats(name) for name in inputs],
-        [_floats(name) for name in outputs],
-        [weight for weight in model.graph.initializer if weight.name in used],
-    )
-    return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
-
-
-def _floats(name: str) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
 
 
 def _attributes(node: onnx.NodeProto) -> dict[str, list[int]]:

@@ -19,7 +19,8 @@ from ttsctl.errors import ModelNotFoundError
 
 MANIFEST = "prepared.json"
 PARTS = ("encoder", "aligner", "flow", "decoder")
-PREPARATION = "piper 3"  # raise it when what is prepared changes
+WINDOWED = ("flow", "decoder")
+PREPARATION = "piper 4"  # raise it when what is prepared changes
 
 # As the worker is started: isolated, with its parent's module path as an argument.
 _BOOTSTRAP = (
@@ -74,8 +75,8 @@ def open_prepared(folder: Path) -> StagedModel | WholeModel:
 
 def _open(folder: Path, name: str) -> Any:
     # Flow and decoder see the same few lengths of window again and again, the encoder every text.
-    is_windowed = name in ("flow", "decoder")
-    return open_session(folder / f"{name}.onnx", is_prepared=True, keeps_memory=is_windowed)
+    keeps_memory = name in WINDOWED
+    return open_session(folder / f"{name}.onnx", is_prepared=True, keeps_memory=keeps_memory)
 
 
 def _step(session: Any, facts: dict[str, Any]) -> Step:
@@ -84,7 +85,8 @@ def _step(session: Any, facts: dict[str, Any]) -> Step:
 
 def _stage(session: Any, facts: dict[str, Any]) -> Stage:
     (output,) = facts["outputs"]
-    return Stage(session, tuple(facts["inputs"]), output, facts["context_frames"], facts["hop"])
+    inputs, crops = tuple(facts["inputs"]), tuple(map(tuple, facts["crops"]))
+    return Stage(session, inputs, output, facts["context_frames"], facts["hop"], crops)
 
 
 def _prepare_in_background(model: Path, folder: Path) -> None:

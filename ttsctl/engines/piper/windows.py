@@ -20,6 +20,9 @@ FIRST_FRAMES = 8  # 0.09 s of sound at 22,050 Hz: what the next window takes fou
 LAST_FRAMES = 128
 FLOW_FRAMES = 256
 
+BOUNDS = "ttsctl_bounds"
+"""The input that says where tensors are cut: begin and end, one after another."""
+
 Tensors = Mapping[str, NDArray[Any]]
 
 
@@ -64,6 +67,9 @@ class Stage:
     hop: int
     """Outputs for each frame."""
 
+    crops: tuple[tuple[int, int], ...] = ()
+    """Where context is dropped on the way: see `ttsctl.engines.piper.graph.Part`."""
+
     def run(
         self, tensors: Tensors, start: int, end: int, run_options: Any = None
     ) -> NDArray[np.float32]:
@@ -80,8 +86,25 @@ class Stage:
         }
         # Contiguous: onnxruntime would copy anyway, but slower.
         feed = {name: np.ascontiguousarray(tensor) for name, tensor in feed.items()}
+        bounds, first = self._bounds(start - left, end - start, right - end)
+        if bounds:
+            feed[BOUNDS] = np.array(bounds)
         output: NDArray[np.float32] = self.session.run([self.output], feed, run_options)[0]
-        return output[..., (start - left) * self.hop : (end - left) * self.hop]
+        return output[..., first : first + (end - start) * self.hop]
+
+    def _bounds(self, before: int, frames: int, behind: int) -> tuple[list[int], int]:
+        """Return where tensors are cut that have context `before` and `behind` some frames.
+
+        And where, in the output, those frames begin.
+        """
+        bounds: list[int] = []
+        rate = 1
+        for next_rate, need in self.crops:
+            before, behind = before * next_rate // rate, behind * next_rate // rate
+            begin, behind = max(0, before - need), min(behind, need)
+            bounds += [begin, before + frames * next_rate + behind]
+            before, rate = before - begin, next_rate
+        return bounds, before * self.hop // rate
 
 
 @dataclass(frozen=True)
