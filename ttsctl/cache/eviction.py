@@ -96,3 +96,21 @@ def _surplus(mortal: list[Entry], left: list[Entry], limits: CacheLimits) -> Ite
 def _fits_well(count: int, size_bytes: int, limits: CacheLimits) -> bool:
     few = limits.max_entries is None or count <= max(1, limits.max_entries * _TARGET)
     return few and size_bytes <= limits.disk_bytes * _TARGET
+
+
+def prunable(
+    entries: list[Entry], limits: CacheLimits, older_than_s: float | None, now_s: float
+) -> list[Entry]:
+    """Return what was not used for so many seconds, and what of the rest is over the limits."""
+    idle = [] if older_than_s is None else unused_since(entries, now_s - older_than_s)
+    busy = [entry for entry in entries if entry not in idle]
+    return idle + victims(busy, limits, now_s)
+
+
+def clearable(entries: list[Entry], voice: str | None, *, pinned: bool) -> list[Entry]:
+    """Return all entries, or those of the voice with that id; pinned ones only where `pinned`."""
+    return [
+        entry
+        for entry in entries
+        if voice in (None, entry.metadata.voice) and (pinned or not entry.pinned)
+    ]

@@ -19,7 +19,7 @@ from ttsctl.cache import locks
 from ttsctl.cache.audit import Problem
 from ttsctl.cache.disk import Clock
 from ttsctl.cache.disk_tier import DiskTier, FreeSpace
-from ttsctl.cache.eviction import CacheLimits, Entry, unused_since, victims
+from ttsctl.cache.eviction import CacheLimits, Entry, clearable, prunable
 from ttsctl.cache.flights import Check, Flights
 from ttsctl.cache.folder import LOCKS, disk_space
 from ttsctl.cache.key import require_key
@@ -178,26 +178,16 @@ class Cache:
 
     def prune(self, *, max_bytes: int | None = None, older_than_s: float | None = None) -> Removed:
         """Delete, pinned entries excepted, what is over the limits or was not used for so long."""
-        entries, now_s = self.entries(), self._clock()
         most_bytes = self._limits.disk_bytes if max_bytes is None else max_bytes
-        idle = [] if older_than_s is None else unused_since(entries, now_s - older_than_s)
-        busy = [entry for entry in entries if entry not in idle]
-        return self._remove(
-            idle + victims(busy, replace(self._limits, disk_bytes=most_bytes), now_s)
-        )
+        limits = replace(self._limits, disk_bytes=most_bytes)
+        return self._remove(prunable(self.entries(), limits, older_than_s, self._clock()))
 
     def clear(self, voice: str | None = None, *, pinned: bool = False) -> Removed:
         """Delete all entries, or those of the voice with that id; pinned ones only where `pinned`.
 
         The counters stay.
         """
-        return self._remove(
-            [
-                entry
-                for entry in self.entries()
-                if voice in (None, entry.metadata.voice) and (pinned or not entry.pinned)
-            ]
-        )
+        return self._remove(clearable(self.entries(), voice, pinned=pinned))
 
     def pin(self, key: str) -> None:
         """Keep the entry of that key, stored already or later, from eviction and expiry."""

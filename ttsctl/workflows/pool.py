@@ -21,12 +21,15 @@ from typing import TypeVar
 import joblib
 from joblib.externals.loky import ProcessPoolExecutor
 
+from ttsctl.errors import EngineCrashError
 from ttsctl.workflows.assembly import SpeakerConfig, make_speaker
 from ttsctl.workflows.speak import Speaker
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+MAX_DEATHS = 2  # of processes with one task in hand, before it is given up
+_MAX_STILLBORN = 20  # processes in a row that died before they had a task
 _WATCH_S = 1.0  # how soon a pool process notices that its coordinator is gone
 
 
@@ -53,7 +56,7 @@ def run(
     """Yield `function(task)` for every task of a chunk, chunk by chunk in the order they end.
 
     Where a process dies, all tasks that may have been in its hands are run again, one by one: the
-    one that kills another process is given up, and the others go on.
+    one with which two processes more die is given up, and the others go on.
 
     Args:
         function: A module-level function; it runs in the pool and should not raise.
@@ -61,6 +64,9 @@ def run(
             longest first for the best balance.
         jobs: Number of processes.
         give_up: Makes the result of a task in whose hands two processes died; runs here.
+
+    Raises:
+        EngineCrashError: The processes of the pool die before they have anything to do.
     """
     waiting = dict(enumerate(chunks))
     while waiting:
@@ -80,17 +86,30 @@ def _one_by_one(
 ) -> list[R]:
     """Run `tasks` so that it is known in whose hands a process dies."""
     answers: list[R] = []
+    deaths = stillborn = 0
     while len(answers) < len(tasks):
         with _interrupts_held_back():
             executor = ProcessPoolExecutor(1, initializer=_die_with, initargs=(os.getpid(),))
         with executor:
+            is_born = False
             try:
+                with _interrupts_held_back():
+                    birth = executor.submit(os.getpid)
+                is_born = birth.result() > 0
+                stillborn = 0
                 for task in tasks[len(answers) :]:
-                    with _interrupts_held_back():  # the first one starts the process
-                        future = executor.submit(function, task)
-                    answers.append(future.result())
+                    answers.append(executor.submit(function, task).result())
+                    deaths = 0
             except BrokenProcessPool:
-                answers.append(give_up(tasks[len(answers)]))
+                deaths += is_born
+                stillborn += not is_born
+        if deaths == MAX_DEATHS:
+            answers.append(give_up(tasks[len(answers)]))
+            deaths = 0
+        if stillborn == _MAX_STILLBORN:
+            raise EngineCrashError(
+                f"{stillborn} processes died as they started; is the memory used up?"
+            )
     return answers
 
 

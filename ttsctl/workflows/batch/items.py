@@ -50,6 +50,17 @@ class Item:
         return self.manner.voice
 
     @property
+    def slot_s(self) -> float | None:
+        """Seconds that a timed row has; None for as many as it takes."""
+        if self.row.start_s is None or self.row.end_s is None:
+            return None
+        return self.row.end_s - self.row.start_s
+
+    def overrun_s(self, duration_s: float) -> float:
+        """Return by how many seconds speech of `duration_s` is longer than the row's time."""
+        return 0.0 if self.slot_s is None else max(0.0, duration_s - self.slot_s)
+
+    @property
     def place(self) -> str:
         """Where it stands, for a message."""
         return place_of(self.source, self.row.line)

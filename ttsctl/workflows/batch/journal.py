@@ -152,10 +152,9 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
 def _fields(outcome: Outcome) -> dict[str, Any]:
     """Return the line of an outcome, which has a file and a key also where nothing was made."""
     if outcome.state in _FINISHED:
-        units = [
-            [unit.text, round(unit.start_s, 6), round(unit.end_s, 6)] for unit in outcome.units
-        ]
-        return outcome.fields() | {"units": units}
+        # Times are as exact as they are: a later run places the item by them, to the sample.
+        units = [[unit.text, unit.start_s, unit.end_s] for unit in outcome.units]
+        return outcome.fields() | {"duration_s": outcome.duration_s, "units": units}
     return outcome.fields() | {"file": outcome.item.file, "key": outcome.item.key}
 
 

@@ -81,17 +81,9 @@ def _spoken(speaker: Speaker, item: Item, manner: Manner, path: Path) -> Outcome
         digesting.digest,
         report.log.cache,
         tuple(report.log.units),
-        _overrun_s(item, report.log.duration_s),
+        item.overrun_s(report.log.duration_s),
         spoken_by=report.voice_used,
     )
-
-
-def _overrun_s(item: Item, duration_s: float) -> float:
-    """Return by how much a timed row is longer than the time it has."""
-    start_s, end_s = item.row.start_s, item.row.end_s
-    if start_s is None or end_s is None:
-        return 0.0
-    return max(0.0, duration_s - (end_s - start_s))
 
 
 def _hurried(manner: Manner, outcome: Outcome) -> Manner:

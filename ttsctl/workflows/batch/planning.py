@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ttsctl.audio.formats import Encoding
+from ttsctl.cache.key import derived_key
 from ttsctl.errors import EngineError, InvalidRequestError, OutputError, TextTooLongError
 from ttsctl.text.rows import Row, RowError
 from ttsctl.workflows.batch.items import RESULTS_FILE, Item, Outcome, Problem
@@ -13,7 +15,7 @@ from ttsctl.workflows.batch.journal import Journal
 from ttsctl.workflows.batch.names import check_path, file_name, slug, twin
 from ttsctl.workflows.batch.rows import Wishes
 from ttsctl.workflows.deliver import request_key
-from ttsctl.workflows.plan import plan
+from ttsctl.workflows.plan import PlannedUtterance, plan
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,13 @@ class _Sorter:
             return None
         if made := self.journal.made(item):
             return Outcome(
-                item, "skipped", made.size_bytes, made.duration_s, made.digest, units=made.units
+                item,
+                "skipped",
+                made.size_bytes,
+                made.duration_s,
+                made.digest,
+                units=made.units,
+                overrun_s=item.overrun_s(made.duration_s),
             )
         failure = None if self.request.is_retrying else self.journal.failure(item)
         if failure is None:
@@ -137,7 +145,7 @@ def _item(request: BatchRequest, index: int, source: str, row: Row) -> Item:
         raise
     except InvalidRequestError:
         return Item(index, source, row, "", "", manner, encoding)
-    key = request_key(utterances, encoding)
+    key = _key(row, utterances, encoding)
     if row.output_file:
         file = check_path(row.output_file)
         file = file if Path(file).suffix else file + encoding.suffix
@@ -151,6 +159,14 @@ def _item(request: BatchRequest, index: int, source: str, row: Row) -> Item:
             id=row.id,
         )
     return Item(index, source, row, file, key, manner, encoding)
+
+
+def _key(row: Row, utterances: Sequence[PlannedUtterance], encoding: Encoding) -> str:
+    key = request_key(utterances, encoding)
+    if row.start_s is None or row.end_s is None:
+        return key
+    # How much time it has decides how fast it is spoken.
+    return derived_key(key, f"{row.end_s - row.start_s:.3f}")
 
 
 def _claim(taken: dict[str, str], name: str, place: str, what: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ttsctl.audio.formats import Encoding
 from ttsctl.audio.subtitles import SubtitleFormat
 from ttsctl.workflows.batch.items import Outcome
-from ttsctl.workflows.batch.joining import join_items, place, write_subtitles
+from ttsctl.workflows.batch.joining import Placed, join_items, place, write_subtitles
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,6 @@ def make_products(products: Products, outcomes: Sequence[Outcome], folder: Path)
     made = []
     for each in placed if products.subtitles else ():
         path = (folder / each.outcome.item.file).with_suffix(f".{products.subtitles}")
-        write_subtitles(place([each.outcome]), path, products.subtitles or "srt")
+        write_subtitles([Placed(each.outcome, 0.0)], path, products.subtitles or "srt")
         made.append(path)
     return made
