@@ -55,6 +55,7 @@ class TtsService {
   #receive(line) {
     const reply = JSON.parse(line);
     const request = this.#waiting.get(reply.id);
+    if (request === undefined) return; // to a line that could not be read
     if (reply.event === "audio") {
       request.onAudio(Buffer.from(reply.data, "base64"));
       return;

@@ -98,6 +98,8 @@ class TtsService:
     def _read_replies(self) -> None:
         for line in self._process.stdout:
             reply = json.loads(line)
+            if reply.get("id") not in self._waiting:
+                continue  # to a line that could not be read
             future, on_audio = self._waiting[reply["id"]]
             if reply.get("event") == "audio":
                 on_audio(base64.b64decode(reply["data"]))

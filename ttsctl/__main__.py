@@ -64,7 +64,10 @@ def _open_standard_streams() -> None:
     """
     for name, descriptor in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
         if getattr(sys, name) is None:
-            null = os.open(os.devnull, os.O_RDWR)  # gets the lowest number, which is the free one
+            # Gets the lowest number, which is the free one. Nothing can be written to a stdout that
+            # is not there: what was meant for it is an error, and not lost without a word.
+            access = os.O_RDONLY if descriptor == 1 else os.O_RDWR
+            null = os.open(os.devnull, access)
             setattr(sys, name, os.fdopen(null, "r" if descriptor == 0 else "w"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

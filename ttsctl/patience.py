@@ -25,6 +25,10 @@ class Patience:
         """Let the time be up `limit_s` seconds from now."""
         self._limit_s, self._deadline = limit_s, self._clock() + limit_s
 
+    def extend(self, seconds: float) -> None:
+        """Put off the end by time that does not count."""
+        self._deadline += seconds
+
     def cancel(self) -> None:
         """Have everybody stop at the next opportunity."""
         self._is_cancelled.set()
@@ -41,5 +45,5 @@ class Patience:
         if self._clock() > self._deadline:
             raise OutOfTimeError(
                 f"the request took longer than {self._limit_s:g} s; "
-                "send a shorter text, or allow more with --request-timeout"
+                "send a shorter text, or start the service with a longer --request-timeout"
             )

@@ -12,9 +12,9 @@ SOCKET_VARIABLE = "TTSCTL_SOCKET"  # also that of the option --socket
 OPT_OUT_VARIABLE = "TTSCTL_NO_DAEMON"  # also that of the option --no-daemon
 
 # What decides settings, voices and cache. Where it differs, each process speaks for itself.
-_PREFIXES = ("TTSCTL_", "XDG_", "HF_")
-_NAMES = ("HOME",)
-_NOT_SHARED = (SOCKET_VARIABLE, "XDG_SESSION_", "XDG_SEAT", "XDG_VTNR", "XDG_CURRENT_", "XDG_MENU_")
+_PREFIX = "TTSCTL_"
+_FOLDERS = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
+_PATHS = ("TTSCTL_CONFIG", "TTSCTL_CACHE_DIR", "TTSCTL_VOICES_DIR", *_FOLDERS)
 
 
 def socket_path(environ: Mapping[str, str]) -> str:
@@ -33,9 +33,13 @@ def socket_path(environ: Mapping[str, str]) -> str:
 
 
 def shared_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that must be the same for a daemon to speak for a client."""
-    return {
+    """Return the variables that must be the same for a daemon to speak for a client.
+
+    Paths are made absolute, because the two stand in different folders.
+    """
+    shared = {
         name: value
         for name, value in environ.items()
-        if (name.startswith(_PREFIXES) or name in _NAMES) and not name.startswith(_NOT_SHARED)
+        if value and (name.startswith(_PREFIX) or name in _FOLDERS) and name != SOCKET_VARIABLE
     }
+    return shared | {name: os.path.abspath(shared[name]) for name in _PATHS if name in shared}

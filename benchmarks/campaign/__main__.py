@@ -23,6 +23,7 @@ CAMPAIGNS = {
     "cache damage": cache.damage,
     "poison in a batch": batch.poison,
     "batch kills": batch.kills,
+    "batch at scale": batch.at_scale,
     "memory of a batch": memory.batch,
     "soak": memory.soak,
     "service ping": service.ping,

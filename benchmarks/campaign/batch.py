@@ -15,15 +15,14 @@ from typing import Any
 
 import psutil
 
+from benchmarks.campaign.batch_oracle import half_way, verdict
 from benchmarks.campaign.promise import Promise
-from ttsctl.engines.tone import DIGEST_BYTES, request_digest
-from ttsctl.voices.catalogue import resolve
-from ttsctl.workflows.plan import Manner, plan
 
 POISONED_BATCHES = 5
 KILLS = 60
 _LINES = 1_000
 _KILLED_LINES = 60
+_SCALE_ITEMS = 100_000
 
 
 def poison(scale: float, seed: int) -> list[Promise]:
@@ -56,27 +55,63 @@ def kills(scale: float, seed: int) -> list[Promise]:
     """SIGKILL the coordinator at random moments and run again until the batch is done."""
     source = random.Random(seed)
     wanted, killed = max(1, int(KILLS * scale)), 0
-    wrong = missing = leftovers = orphans = 0
+    wrong = missing = orphans = 0
     while killed < wanted:
         with tempfile.TemporaryDirectory() as name:
             lines = [f"line {number} !slow=30" for number in range(1, _KILLED_LINES + 1)]
             (Path(name) / "script.txt").write_text("\n".join(lines))
             for _ in range(3):
                 orphans += _kill_one(name, source.uniform(0.5, 2.5))
+                wrong += len(half_way(lines, Path(name) / "script"))
                 killed += 1
             report = _batch(name)
             finished = report["done"] + report["cached"] + report["skipped"]
             missing += _KILLED_LINES - finished
-            wrong += _wrong_files(Path(name) / "script", lines)
-            leftovers += len(list((Path(name) / "script").glob("*.part")))
-            leftovers += len(list((Path(name) / "script").glob(".*.part")))
+            wrong += len(verdict(lines, Path(name) / "script"))
     return [
         Promise("kills", killed),
         Promise("items missing after the last run", missing, at_most=0),
-        Promise("files that are not their own item's", wrong, at_most=0),
-        Promise("temporary files left", leftovers, at_most=0),
+        Promise("what the oracle finds wrong", wrong, at_most=0),
         Promise("processes left", orphans, at_most=0),
     ]
+
+
+def at_scale(scale: float, seed: int) -> list[Promise]:
+    """A manifest of 100,000 short items: what the books cost, and what an item costs."""
+    count = max(1_000, int(_SCALE_ITEMS * scale))
+    with tempfile.TemporaryDirectory() as name:
+        lines = (f"item {random.Random(seed + number).random()}" for number in range(count))
+        (Path(name) / "script.txt").write_text("\n".join(lines))
+        planning_s, _ = _measured(name, "--dry-run")
+        wall_s, size_mb = _measured(name)
+        scan_s, _ = _measured(name)
+        done = len((Path(name) / "script" / "results.jsonl").read_text().splitlines())
+    return [
+        Promise("items", done),
+        Promise("items missing", count - done, at_most=0),
+        Promise("planning, s", round(planning_s, 2), at_most=10),
+        Promise("scan of a folder where all is done, s", round(scan_s, 2), at_most=5),
+        Promise("largest resident size of the coordinator, MB", round(size_mb), at_most=300),
+        Promise("time of an item at 2 jobs, ms", round(wall_s / count * 1000, 3), at_most=1),
+    ]
+
+
+def _measured(folder: str, *arguments: str) -> tuple[float, float]:
+    """Run the batch of `script.txt`; return its seconds and its largest resident size in MB."""
+    command = ["batch", "script.txt", "-v", "tone:sine", "-j", "2", "--no-cache", *arguments]
+    started_at = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ttsctl", *command],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    # What wait4 tells is of this process alone: its own children count where it waits for them.
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"the batch ended with {process.returncode}")
+    return time.monotonic() - started_at, usage.ru_maxrss / 1024
 
 
 def _command() -> list[str]:
@@ -107,15 +142,3 @@ def _kill_one(folder: str, after_s: float) -> int:
     for survivor in alive:
         survivor.kill()
     return len(alive)
-
-
-def _wrong_files(folder: Path, lines: list[str]) -> int:
-    """Count files that do not open with the digest of their own line."""
-    voice = resolve("tone:faulty")
-    wrong = 0
-    for index, line in enumerate(lines, 1):
-        (planned,) = plan([line], Manner(voice, voice.language))
-        (file,) = folder.glob(f"{index:04d}-*.wav")
-        sound = file.read_bytes()[44:]
-        wrong += sound[:DIGEST_BYTES] != request_digest(planned.utterance)
-    return wrong

@@ -109,16 +109,18 @@ def _with_words(line: bytes) -> bytes:
         b"words",
         b"{}",
         b"[1]",
-        b'[["word", 0.0]]',
-        b'[["word", 1.0, 0.5]]',
-        b'[["word", 0.0, Infinity]]',
-        b"[[7, 0.0, 1.0]]",
+        b'{"words": [["word", 0.0]], "dropped": 0}',
+        b'{"words": [["word", 1.0, 0.5]], "dropped": 0}',
+        b'{"words": [["word", 0.0, Infinity]], "dropped": 0}',
+        b'{"words": [[7, 0.0, 1.0]], "dropped": 0}',
+        b'{"words": [], "dropped": -1}',
+        b'{"words": [], "dropped": "none"}',
         b"[" * 50_000,
         b"\xff",
     ],
 )
-def test_words_of_another_make_are_damage(line: bytes) -> None:
-    with pytest.raises(DamagedRecordError, match="words"):
+def test_details_of_another_make_are_damage(line: bytes) -> None:
+    with pytest.raises(DamagedRecordError, match=r"details|dropped"):
         unpack(KEY, _with_words(line))
 
 

@@ -231,14 +231,42 @@ def test_it_can_be_told_to_leave_the_daemon_alone(home: Home) -> None:
 
 def test_a_client_with_other_surroundings_speaks_for_itself(home: Home) -> None:
     command = ("say", "Hello", *SINE, "-o", "a.wav", "--json")
-    for name in ("TTSCTL_VOICES_DIR", "HF_HOME", "HOME"):
+    for name in ("TTSCTL_VOICES_DIR", "XDG_DATA_HOME", "HOME"):
         answer = home.run(*command, environment={name: str(home.folder / "other")})
         assert answer.json["served_by"] == "process", name
     other_cache = home.run("--cache-dir", home.folder / "other", *command)
     assert other_cache.json["served_by"] == "process"
     assert (
-        home.run(*command, environment={"NO_COLOR": "1", "LANG": "C"}).json["served_by"] == "daemon"
+        home.run(*command, environment={"NO_COLOR": "1", "XDG_DATA_DIRS": "/x:/y"}).json[
+            "served_by"
+        ]
+        == "daemon"
     )
+
+
+def test_a_path_in_the_environment_is_the_clients_own(home: Home) -> None:
+    """The daemon stands in another folder, where the same words lead somewhere else."""
+    other = home.folder / "elsewhere"
+    other.mkdir()
+    (other / "my.toml").write_text('voice = "tone:sine"\n')
+    answer = home.run(
+        "say",
+        "Hello",
+        "-o",
+        "a.wav",
+        "--json",
+        folder=other,
+        environment={"TTSCTL_CONFIG": "my.toml"},
+    )
+    assert (answer.json["served_by"], answer.json["voice"]) == ("process", "tone:sine")
+
+
+def test_what_is_cleared_is_gone_from_the_daemon_too(home: Home) -> None:
+    command = ("say", "My secret words", *SINE, "-o", "a.wav", "--json")
+    home.run(*command)
+    assert home.run(*command).json["cache"] == "memory"
+    home.run("cache", "clear", "--yes")
+    assert home.run(*command).json["cache"] == "miss"
 
 
 def test_settings_of_the_configuration_file_count_as_soon_as_they_are_written(home: Home) -> None:

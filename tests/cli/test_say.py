@@ -25,6 +25,13 @@ def test_says_a_text_into_a_file_whose_suffix_is_the_format(run: Run, tmp_path: 
         assert soundfile.info(tmp_path / name).duration == pytest.approx(0.85, abs=0.25)
 
 
+def test_a_stdout_that_is_closed_is_an_output_error(tmp_path: Path) -> None:
+    command = f"exec {sys.executable} -m ttsctl say Hello -v tone:sine >&-"
+    finished = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, check=False)
+    assert finished.returncode == 5
+    assert b"cannot write to standard output" in finished.stderr
+
+
 def test_json_tells_all_that_the_contract_names(run: Run) -> None:
     report = run("say", "Hello world", "-o", "a.wav", "--json").json
     assert set(report) == {

@@ -235,6 +235,17 @@ def test_it_ends_when_nobody_is_left_to_read(home: Home, is_busy: bool) -> None:
 
 
 @pytest.mark.slow
+def test_a_socket_in_the_environment_is_for_the_daemon(home: Home) -> None:
+    home.environment["TTSCTL_SOCKET"] = str(home.folder / "d.sock")
+    assert home.stdio().ask("ping")["success"]
+
+
+def test_the_output_root_is_made(home: Home) -> None:
+    service = home.stdio("--output-root", home.folder / "new" / "out", "--preload", "none")
+    reply = service.ask("synthesize", text="Hello", voice="tone:sine", outputPath="a.wav")
+    assert (home.folder / "new" / "out" / "a.wav").stat().st_size == reply["fileSize"]
+
+
 @pytest.mark.timeout(8)
 def test_a_closed_stderr_does_not_stop_it(home: Home, service: Program) -> None:
     """Many a parent reads `ready`, and no further."""

@@ -475,10 +475,27 @@ def test_a_worker_that_is_stopped_is_found_and_replaced(
     clock.advance(PROBE_AFTER_S + 1)
     with caplog.at_level(logging.WARNING):
         supervisor.probe()
-    assert "was not well and is replaced" in caplog.text
-    assert supervisor.worker_process_ids() == []
+    assert "was not well" in caplog.text
+    (successor,) = supervisor.worker_process_ids()
+    assert successor != process_id
     assert is_own(speak(supervisor, faulty, "hello"), faulty, "hello")
     assert supervisor.restarts == 1
+
+
+def test_a_worker_that_died_in_its_sleep_is_found_and_replaced(
+    make: MakeSupervisor, faulty: Voice
+) -> None:
+    clock = FakeClock()
+    supervisor = make(clock=clock)
+    speak(supervisor, faulty, "hello")
+    (process_id,) = supervisor.worker_process_ids()
+    os.kill(process_id, signal.SIGKILL)
+    wait_until(lambda: supervisor.worker_process_ids() == [])
+    clock.advance(PROBE_AFTER_S + 1)
+    supervisor.probe()
+    assert supervisor.worker_process_ids() not in ([], [process_id])
+    assert supervisor.restarts == 1
+    assert is_own(speak(supervisor, faulty, "hello"), faulty, "hello")
 
 
 def test_a_closed_supervisor_starts_nothing_new(make: MakeSupervisor, tone: Voice) -> None:

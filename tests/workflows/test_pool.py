@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +39,20 @@ def test_one_job_needs_no_pool() -> None:
 
 def test_uses_at_least_one_core() -> None:
     assert 1 <= pool.default_jobs() <= (os.cpu_count() or 1)
+
+
+def stumble(folder: str, task: int) -> str:
+    """Runs in a pool process, which dies at the first two tries of each task."""
+    tries = [Path(folder) / f"{task}.{number}" for number in range(2)]
+    for each in tries:
+        if not each.exists():
+            each.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    return f"done {task}"
+
+
+@pytest.mark.slow
+def test_a_death_that_may_be_another_task_s_does_not_count(tmp_path: Path) -> None:
+    """One among others and one alone are not two with it in hand for certain."""
+    answers = list(pool.run(partial(stumble, str(tmp_path)), [[1], [2]], 2, give_up))
+    assert sorted(answers) == [["done 1"], ["done 2"]]

@@ -78,6 +78,8 @@ FORMATS = {
     )
 }
 
+STREAMABLE = ", ".join(entry.name for entry in FORMATS.values() if entry.is_streamable)
+
 _NAME_OF_SUFFIX = {suffix: entry.name for entry in FORMATS.values() for suffix in entry.suffixes}
 
 

@@ -97,12 +97,16 @@ class Record:
     """The words of the whole sound, where it is known when they are spoken. They are no metadata:
     a listing has no use for them."""
 
+    dropped: int = 0
+    """Phonemes of the text that the voice has no sound for."""
+
 
 def pack(key: str, record: Record) -> bytes:
     """Return the bytes that are stored for `record` under `key`."""
     metadata = record.metadata.to_json().encode()
-    if record.words:
-        metadata += b"\n" + json.dumps(words_to_json(record.words)).encode()
+    if record.words or record.dropped:
+        details = {"words": words_to_json(record.words), "dropped": record.dropped}
+        metadata += b"\n" + json.dumps(details).encode()
     body = struct.pack(">I", len(metadata)) + metadata + record.payload
     return _MAGIC + _digest(key, body) + body
 
@@ -121,15 +125,20 @@ def unpack(key: str, blob: bytes) -> Record:
     if digest != _digest(key, memoryview(blob)[_DIGESTED_FROM:]):
         raise DamagedRecordError("its digest does not match")
     payload_from = _HEADER.size + metadata_bytes
-    metadata, _, words = blob[_HEADER.size : payload_from].partition(b"\n")
-    return Record(Metadata.from_json(metadata), blob[payload_from:], _read_words(words))
+    metadata, _, line = blob[_HEADER.size : payload_from].partition(b"\n")
+    words, dropped = _read_details(line) if line else ((), 0)
+    return Record(Metadata.from_json(metadata), blob[payload_from:], words, dropped)
 
 
-def _read_words(line: bytes) -> tuple[Word, ...]:
+def _read_details(line: bytes) -> tuple[tuple[Word, ...], int]:
     try:
-        return words_from_json(json.loads(line)) if line else ()
-    except (ValueError, RecursionError) as error:
-        raise DamagedRecordError(f"the words cannot be read: {error}") from error
+        details = json.loads(line)
+        words, dropped = words_from_json(details["words"]), details["dropped"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedRecordError(f"the details cannot be read: {error}") from error
+    if not isinstance(dropped, int) or dropped < 0:
+        raise DamagedRecordError("the number of what was dropped is none")
+    return words, dropped
 
 
 def _digest(key: str, body: bytes | memoryview) -> bytes:

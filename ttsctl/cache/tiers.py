@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ttsctl.cache import locks
 from ttsctl.cache.audit import Problem
+from ttsctl.cache.clearings import Clearings
 from ttsctl.cache.disk import Clock
 from ttsctl.cache.disk_tier import DiskTier, FreeSpace
 from ttsctl.cache.eviction import CacheLimits, Entry, clearable, prunable
@@ -54,6 +55,7 @@ class Cache:
     _usage: Usage
     _writer: Writer
     _flights: Flights
+    _clearings: Clearings
 
     def __init__(
         self,
@@ -213,6 +215,7 @@ class Cache:
         self._usage = Usage()
         self._writer = Writer()
         self._flights = Flights()
+        self._clearings = Clearings(self._folder)
 
     def _follow_fork(self) -> None:
         # A forked child has the parent's locks, perhaps taken, but not the threads to free them.
@@ -225,6 +228,8 @@ class Cache:
             atexit.register(self.close)
 
     def _from_memory(self, key: str) -> Hit | None:
+        if self._clearings.is_news():
+            self._memory.clear()
         record = self._memory.get(key)
         if record is None or self._is_expired(record.metadata):
             return None
@@ -255,4 +260,5 @@ class Cache:
     def _remove(self, entries: list[Entry]) -> Removed:
         gone = self._disk.forget(entries)
         self._memory.clear()  # it may hold what is not on disk, and is soon filled again
+        self._clearings.note()
         return Removed(len(gone), sum(entry.size_bytes for entry in gone))

@@ -93,7 +93,7 @@ def batch(
     from ttsctl.workflows.batch.planning import BatchRequest, plan_batch
     from ttsctl.workflows.batch.rows import Wishes
 
-    products = _products(join, subtitles, bitrate, may_replace=force)
+    products = _products(join, subtitles, bitrate, may_replace=force or check or dry_run)
     if join is not None and format not in (None, "wav"):
         raise InvalidRequestError("with --join the items are wav; the suffix of FILE is its format")
     manner = manner_for(voice, lang, speed, sentence_silence, option)
@@ -105,6 +105,7 @@ def batch(
         template=check_template(name),
         is_anew=force or refresh,
         may_replace=force or check,
+        is_joined=join is not None,
         is_retrying=retry_failed,
     )
     journal = Journal(request.folder)
@@ -112,6 +113,7 @@ def batch(
     _tell_problems(plan, are_skipped=skip_bad_rows)
     if check:
         return _check(plan, request.folder, is_json=json)
+    products.check(plan, request.folder, map(Path, inputs))
     if dry_run:
         return _show_plan(plan, request.folder, is_json=json)
     config = speaker_config(

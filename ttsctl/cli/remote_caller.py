@@ -88,7 +88,8 @@ class RemoteCaller:
         )
 
         def turn(utterances: Sequence[PlannedUtterance]) -> AbstractContextManager[None]:
-            return self._service.turn(speaker, utterances, self._link.patience)
+            # As long as it would be waited for without a daemon.
+            return self._service.turn(speaker, utterances, self._link.patience, has_limit=False)
 
         outlets = Outlets(self._write, self._play, self._write_file, turn)
         self.is_json = self.is_json or self.wants_json()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ttsctl.audio.formats import FORMATS, Encoding, format_named
+from ttsctl.audio.formats import STREAMABLE, Encoding, format_named
 from ttsctl.cli import options, output
 from ttsctl.cli.caller import Caller, caller_of, play
 from ttsctl.cli.request import encoding_for, manner_for, speaker_config, text_pieces
@@ -121,7 +121,16 @@ def _write_subtitles(report: SpeechReport, path: Path) -> None:
     from ttsctl.audio.subtitles import Cue, subtitle_format_of, subtitles
     from ttsctl.files import write_whole
 
-    cues = [Cue(unit.start_s, unit.end_s, unit.text) for unit in report.log.units]
+    words = report.log.words
+    cues = [
+        Cue(
+            unit.start_s,
+            unit.end_s,
+            unit.text,
+            tuple(word for word in words if unit.start_s <= word.start_s < unit.end_s),
+        )
+        for unit in report.log.units
+    ]
     pieces = (piece.encode() for piece in subtitles(cues, subtitle_format_of(path)))
     write_whole(path, pieces, replace=True)
 
@@ -209,8 +218,7 @@ def _check_streamable(target: _Target, format: str) -> None:
     if target != _Target():
         raise InvalidRequestError("--stream is for audio on stdout; use it with -o -")
     if not format_named(format).is_streamable:
-        streamable = ", ".join(name for name, entry in FORMATS.items() if entry.is_streamable)
-        raise InvalidRequestError(f"'{format}' cannot be streamed; formats that can: {streamable}")
+        raise InvalidRequestError(f"'{format}' cannot be streamed; formats that can: {STREAMABLE}")
 
 
 def _at_a_terminal(caller: Caller, play: bool | None, format: str) -> _Target:

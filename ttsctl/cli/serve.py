@@ -13,7 +13,9 @@ import typer
 
 from ttsctl.cli import output
 from ttsctl.cli.request import cache_folder_of, cache_limits
+from ttsctl.cli.surroundings import is_typed
 from ttsctl.errors import InvalidRequestError
+from ttsctl.files import make_folder
 
 if TYPE_CHECKING:
     from ttsctl.service.service import Service
@@ -91,9 +93,11 @@ def serve(
     from ttsctl.service.service import ServiceLimits
     from ttsctl.service.upkeep import Upkeep
 
-    if stdio and socket is not None:
+    if stdio and is_typed(context, "socket"):
         raise InvalidRequestError("--stdio and --socket exclude each other")
     voices = _voices(preload)
+    if output_root is not None:
+        make_folder(output_root)
     limits = ServiceLimits(
         at_once=workers or default_workers(),
         max_chars=max_chars,
@@ -154,9 +158,12 @@ def _serve_user(
     root = context.find_root().command
     run_command = partial(carry_out, root, service, cache_folder_of(context))
     daemon = Daemon(service, partial(Connection, service, run_command=run_command), idle_timeout_s)
-    with listening(path) as listener:
+
+    def prepare() -> None:
         _tell_status("loading")
         preload(service, voices)
+
+    with listening(path, prepare) as listener:
         _tell_status("ready", socket=str(path))
         daemon.serve(listener)
 

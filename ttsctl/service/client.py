@@ -34,7 +34,7 @@ def ask(path: Path, action: str, timeout_s: float = _TIMEOUT_S) -> dict[str, Any
 
 
 def wait_gone(path: Path, timeout_s: float) -> None:
-    """Wait until the daemon has removed its socket, which it does last.
+    """Wait until the daemon has removed its socket: nothing is in hand then, and it goes.
 
     Raises:
         DeadlineError: It is still there after `timeout_s`.

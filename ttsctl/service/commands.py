@@ -54,7 +54,7 @@ class Link:
     """What the one who carries out a command has of the client."""
 
     reply: Callable[[dict[str, Any]], None]
-    stdin: queue.SimpleQueue[bytes]
+    stdin: queue.Queue[bytes]
     patience: Patience
 
     def event(self, name: str, **fields: Any) -> None:

@@ -36,6 +36,7 @@ from ttsctl.workflows.voices.listing import list_voices
 RunCommand = Callable[[Command, Link], None]
 
 _LOOK_EVERY_S = 0.2
+_STDIN_BLOCKS = 16  # of a client's stdin that are held, of 64 KiB each
 
 _logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Connection:
         self._outbox = outbox
         self._on_shutdown = on_shutdown
         self._run_command = run_command
-        self._stdin: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._stdin: queue.Queue[bytes] = queue.Queue(_STDIN_BLOCKS)
         self._decoder = LineDecoder()
         self._in_hand: list[tuple[str | None, Patience]] = []
         self._changed = threading.Condition()  # its lock may be taken again by the same thread
@@ -136,7 +137,9 @@ class Connection:
     def _take_stdin(self, block: StdinBlock) -> None:
         if self._run_command is None:
             raise InvalidRequestError("a block of stdin is for a command; there is none")
-        self._stdin.put(block.data)
+        while self._in_hand:  # the reader is held up as long as the text is not spoken
+            with contextlib.suppress(queue.Full):
+                return self._stdin.put(block.data, timeout=_LOOK_EVERY_S)
 
     def _carry_out(self, command: Command, patience: Patience) -> None:
         if self._run_command is None:
@@ -175,6 +178,7 @@ class Connection:
         try:
             self._reply_to_failure(identity, lambda: work(patience))
         finally:
+            patience.cancel()  # for those who still work on it: nobody waits for them
             with self._changed:
                 self._in_hand.remove((key, patience))
                 self._changed.notify_all()

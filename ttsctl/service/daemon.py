@@ -33,8 +33,10 @@ _logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def listening(path: Path) -> Iterator[socket.socket]:
+def listening(path: Path, prepare: Callable[[], None] = lambda: None) -> Iterator[socket.socket]:
     """Listen at `path` for the length of the block; the socket is removed at the end.
+
+    `prepare` is called when it is certain that nobody else does, and before anybody can ask.
 
     A lock beside it, held by the process, tells a socket that is in use from one that a killed
     daemon has left behind.
@@ -50,6 +52,7 @@ def listening(path: Path) -> Iterator[socket.socket]:
     if os.path.lexists(path) and not path.is_socket():
         raise OutputError(f"cannot listen at {path}: something else has that name")
     with locked(path.with_name(f"{path.name}.lock"), "ttsctl daemon"):
+        prepare()
         listener = socket.socket(socket.AF_UNIX)
         try:
             _bind(listener, path)
@@ -85,6 +88,7 @@ class Daemon:
             SystemExit: A signal has ended it.
         """
         listener.setblocking(False)
+        self._service.used_at = time.monotonic()  # to load voices is no idleness
         poller = select.poll()
         poller.register(listener, select.POLLIN)
         poller.register(self._wake, select.POLLIN)

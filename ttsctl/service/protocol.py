@@ -135,11 +135,11 @@ def _read(line: bytes | Overlong) -> Fields:
 
 def _maker_of(fields: Fields) -> Callable[[Fields, Id], Request]:
     action = fields.text("action")
-    known = ", ".join(_MAKERS)
+    known = ", ".join(_PUBLIC)
     if action is None:
         raise InvalidRequestError(f"field 'action' is missing; it is one of: {known}")
     if action not in _MAKERS:
-        near = nearest(action[:20], _MAKERS)
+        near = nearest(action[:20], _PUBLIC)
         raise InvalidRequestError(f"unknown action {shown(action)}{near} (known: {known})")
     return _MAKERS[action]
 
@@ -198,6 +198,8 @@ _MAKERS: dict[str, Callable[[Fields, Id], Request]] = {
     "say": read_command,
     "stdin": read_stdin_block,
 }
+
+_PUBLIC = [action for action in _MAKERS if action not in ("say", "stdin")]
 
 
 def success(identity: Id, **fields: Any) -> dict[str, Any]:

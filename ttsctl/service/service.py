@@ -97,11 +97,16 @@ class Service:
 
     @contextmanager
     def turn(
-        self, speaker: Speaker, utterances: Sequence[PlannedUtterance], patience: Patience
+        self,
+        speaker: Speaker,
+        utterances: Sequence[PlannedUtterance],
+        patience: Patience,
+        *,
+        has_limit: bool = True,
     ) -> Iterator[None]:
         """Let a request work for the length of the block, when its turn has come.
 
-        What the cache knows already does not wait.
+        What the cache knows already does not wait. Without a limit only the engines' own hold.
 
         Raises:
             CancelledError: Nobody waits any more.
@@ -112,7 +117,8 @@ class Service:
         asked_at = time.perf_counter()
         with self.turns.turn(patience):
             speaker.waited_s = time.perf_counter() - asked_at
-            patience.end_in(self._timeout_s(utterances))
+            if has_limit:
+                patience.end_in(self._timeout_s(utterances))
             yield
 
     def report(self, voice: Voice, work: Callable[[], SpeechReport]) -> SpeechReport:

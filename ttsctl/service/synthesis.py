@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ttsctl.audio.formats import Encoding, format_named, format_of
+from ttsctl.audio.formats import STREAMABLE, Encoding, format_named, format_of
 from ttsctl.errors import InvalidRequestError, TextTooLongError, TtsctlError
 from ttsctl.patience import Patience
 from ttsctl.service import protocol
@@ -120,7 +120,7 @@ def _encoding(request: Synthesize, path: Path | None) -> Encoding:
         name = request.format or ("pcm" if request.is_streamed else "wav")
     encoding = Encoding(name, request.sample_rate, request.bitrate_bps)
     if request.is_streamed and not format_named(name).is_streamable:
-        raise InvalidRequestError(f"'{name}' cannot be streamed; pcm, wav and opus can")
+        raise InvalidRequestError(f"'{name}' cannot be streamed; formats that can: {STREAMABLE}")
     return encoding
 
 

@@ -178,14 +178,20 @@ class Supervisor:
 
     def _probe(self, place: Place) -> None:
         worker, voice = place.worker, place.voice
-        if worker is None or voice is None or not worker.is_alive:
+        if worker is None or voice is None:
             return
         try:
-            for _ in worker.stream(Utterance(_PROBE, voice, voice.language), PROBE_DEADLINE_S):
-                pass
+            if worker.is_alive:
+                trial = Utterance(_PROBE, voice, voice.language)
+                for _ in worker.stream(trial, PROBE_DEADLINE_S):
+                    pass
         except TtsctlError as error:
-            _logger.warning("a worker was not well and is replaced: %s", error.message)
+            _logger.warning("a worker was not well: %s", error.message)
             worker.kill()
+        if not worker.is_alive:
+            _logger.warning("the worker of '%s' is replaced", voice.id)
+            with contextlib.suppress(TtsctlError):  # the next request meets it again
+                self._running(place).begin_load(voice, has_trial=True)
 
     def _loaded(self, place: Place, voice: Voice, errand: Errand) -> Worker:
         """Return the running worker of `place` with `voice` loaded."""
@@ -193,7 +199,9 @@ class Supervisor:
         worker = self._running(place)
         if not worker.has_loaded(voice):  # or the time of doing nothing would count as loading
             worker.load(voice, errand.patience.check)
-            errand.load_s += self._clock() - asked_at
+            loaded_s = self._clock() - asked_at
+            errand.load_s += loaded_s
+            errand.patience.extend(loaded_s)  # a request has its time for speaking
         errand.moments = {
             "worker_started": worker.started_at,
             "worker_ready": worker.ready_at or worker.started_at,

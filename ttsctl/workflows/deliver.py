@@ -151,7 +151,8 @@ def encoded(
     if log.chain.fallback:
         return  # what another voice said must not be kept under this one's key
     payload = b"".join(blocks)
-    facts = SoundFacts(encoding.format, log.sample_rate, log.duration_s, tuple(log.words))
+    dropped = log.dropped - sum(planned.dropped for planned in utterances)  # by the voice alone
+    facts = SoundFacts(encoding.format, log.sample_rate, log.duration_s, tuple(log.words), dropped)
     speaker.cache.put(key, remembered("encoded", request.voice, text, facts, payload))
 
 

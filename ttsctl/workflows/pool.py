@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import atexit
 import functools
+import io
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stderr
 from multiprocessing import resource_tracker
 from typing import TypeVar
 
@@ -47,7 +48,9 @@ def process_speaker(config: SpeakerConfig) -> Speaker:
 
 def default_jobs() -> int:
     """Return the number of physical cores that this process may use."""
-    return int(joblib.cpu_count(only_physical_cores=True))
+    # Where the program lscpu is missing, loky prints a traceback and counts all of them.
+    with redirect_stderr(io.StringIO()):
+        return int(joblib.cpu_count(only_physical_cores=True))
 
 
 def run(

@@ -160,7 +160,9 @@ class Speaker:
         spoken = sum(character.isalnum() for character in utterance.text)
         check_clip(whole, spoken, utterance.speed)
         if len(utterance.text) <= self.cacheable_chars:
-            facts = SoundFacts("wav", whole.sample_rate, whole.duration_s, whole.words)
+            facts = SoundFacts(
+                "wav", whole.sample_rate, whole.duration_s, whole.words, whole.dropped
+            )
             payload = encode_whole(whole, Encoding("wav"))
             record = remembered("master", utterance.voice, utterance.text, facts, payload)
             self.cache.put(key, record)
@@ -168,7 +170,8 @@ class Speaker:
 
 def _replayed(hit: Hit, log: SpeechLog) -> Clip:
     log.found(hit.tier)
-    return replace(read_wav(hit.record.payload), words=hit.record.words)
+    clip = read_wav(hit.record.payload)
+    return replace(clip, words=hit.record.words, dropped=hit.record.dropped)
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,9 @@ class SoundFacts:
     sample_rate: int
     duration_s: float
     words: tuple[Word, ...]
+
+    dropped: int
+    """Phonemes that the voice has no sound for."""
 
 
 def remembered(
@@ -194,4 +200,4 @@ def remembered(
         text=text,
         created_s=time.time(),
     )
-    return Record(metadata, payload, facts.words)
+    return Record(metadata, payload, facts.words, facts.dropped)

@@ -102,6 +102,7 @@ class SpeechLog:
         self.sample_rate = facts.sample_rate
         self.frames = round(facts.duration_s * facts.sample_rate)
         self.words += hit.record.words
+        self.dropped += hit.record.dropped
 
     def found(self, result: CacheResult) -> None:
         """Note where the sound of an utterance came from."""

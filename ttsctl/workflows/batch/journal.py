@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,17 +60,13 @@ class Journal:
                 name, made = _entry(fields)
                 self._files[name] = made
 
-    def knows(self, name: str) -> bool:
-        """Whether the file called `name` was made, or begun, by an earlier run."""
-        return name in self._files
-
     def made(self, item: Item) -> Made | None:
         """Return what an earlier run made of `item`, if of the same request and still whole."""
         made = self._files.get(item.file)
         if not isinstance(made, Made) or made.key != item.key:
             return None
         try:
-            size_bytes = (self._folder / item.file).stat().st_size
+            size_bytes = os.stat(self._path_of(item.file)).st_size
         except OSError:
             return None
         return made if size_bytes == made.size_bytes else None
@@ -80,9 +76,18 @@ class Journal:
         failure = self._files.get(item.file)
         return failure if isinstance(failure, Failure) and failure.key == item.key else None
 
-    def files(self) -> set[str]:
-        """Return the files that earlier runs made and that are still there."""
-        return {name for name in self._files if (self._folder / name).is_file()}
+    def others(self, wanted: Container[str]) -> list[str]:
+        """Return the files of earlier runs that are still there and not among those `wanted`."""
+        unwanted = (name for name in self._files if name not in wanted)
+        return sorted(name for name in unwanted if os.path.isfile(self._path_of(name)))
+
+    def is_foreign(self, name: str) -> bool:
+        """Whether there is a file called `name` that no run has made, or begun."""
+        return name not in self._files and os.path.exists(self._path_of(name))
+
+    def _path_of(self, name: str) -> str:
+        # A Path of each of a hundred thousand would take a second to make.
+        return f"{self._folder}/{name}"
 
     @contextmanager
     def recording(self) -> Iterator[Recorder]:

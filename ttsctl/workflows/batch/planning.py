@@ -35,6 +35,9 @@ class BatchRequest:
     may_replace: bool = False
     """Whether to replace files that no batch made."""
 
+    is_joined: bool = False
+    """Whether the files are to be made one, for which they have to be WAV."""
+
     is_retrying: bool = False
     """Whether to try again what failed in an earlier run for reasons of its own."""
 
@@ -133,12 +136,14 @@ def plan_batch(request: BatchRequest, journal: Journal) -> BatchPlan:
     if not request.may_replace:
         _refuse_to_replace(request.folder, sorter.tasks, journal)
     wanted = {item.file for item in sorter.tasks} | {each.item.file for each in sorter.settled}
-    removed = sorted(journal.files() - wanted - {RESULTS_FILE})
+    removed = journal.others(wanted | {RESULTS_FILE})
     return BatchPlan(sorter.tasks, sorter.settled, sorter.problems, removed)
 
 
 def _item(request: BatchRequest, index: int, source: str, row: Row) -> Item:
     manner, encoding = request.wishes.of(row)
+    if request.is_joined and encoding.format != "wav":
+        raise InvalidRequestError(f"with --join the items are wav, and not {encoding.format}")
     try:
         utterances = list(plan([row.text], manner))
     except TextTooLongError:
@@ -178,7 +183,7 @@ def _claim(taken: dict[str, str], name: str, place: str, what: str) -> None:
 def _refuse_to_replace(folder: Path, tasks: Sequence[Item], journal: Journal) -> None:
     """Stop before work where a file that no batch made stands in the way."""
     names = [*(item.file for item in tasks), RESULTS_FILE]
-    foreign = [name for name in names if (folder / name).exists() and not journal.knows(name)]
+    foreign = [name for name in names if journal.is_foreign(name)]
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise InvalidRequestError(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ttsctl.audio.ffmpeg import find_ffmpeg
 from ttsctl.audio.formats import Encoding
 from ttsctl.audio.subtitles import SubtitleFormat
+from ttsctl.errors import InvalidRequestError, OutputError
 from ttsctl.workflows.batch.items import Outcome
 from ttsctl.workflows.batch.joining import Placed, join_items, place, write_subtitles
+from ttsctl.workflows.batch.planning import BatchPlan
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,40 @@ class Products:
         """Return the files that stand outside of the items' own names."""
         if self.join is None:
             return []
-        beside = [self.join.with_suffix(f".{self.subtitles}")] if self.subtitles else []
-        return [self.join, *beside]
+        return [self.join, self.beside(self.join)] if self.subtitles else [self.join]
+
+    def check(self, batch: BatchPlan, folder: Path, inputs: Iterable[Path]) -> None:
+        """Stop before work where a product would take the place of an item or of an input.
+
+        Raises:
+            InvalidRequestError: It would, or two items would have the same subtitles.
+            OutputError: The folder of the joined file is missing, or ffmpeg is.
+        """
+        if self.join is not None:
+            self._check_join(self.join, folder)
+        items = [*batch.tasks, *(outcome.item for outcome in batch.settled)]
+        # Resolved once: a hundred thousand names would take seconds.
+        root = folder.resolve()
+        files = [root / item.file for item in items if item.file]
+        products = [path.resolve() for path in self.files()]
+        if self.join is None and self.subtitles:
+            products = [self.beside(file) for file in files]
+        taken = {*files, *(path.resolve() for path in inputs)} if products else set()
+        for path in products:
+            if path in taken:
+                raise InvalidRequestError(f"{path} would replace an input, or what an item becomes")
+            taken.add(path)
+
+    def _check_join(self, join: Path, folder: Path) -> None:
+        if self.encoding is None:
+            find_ffmpeg()
+        home = join.resolve().parent
+        if not home.is_dir() and home != folder.resolve():  # that one is made
+            raise OutputError(f"cannot write {join}: its folder does not exist")
+
+    def beside(self, path: Path) -> Path:
+        """Return the path of the subtitles of the sound in `path`."""
+        return path.with_suffix(f".{self.subtitles}")
 
 
 def make_products(products: Products, outcomes: Sequence[Outcome], folder: Path) -> list[Path]:
@@ -50,7 +85,7 @@ def make_products(products: Products, outcomes: Sequence[Outcome], folder: Path)
         return products.files()
     made = []
     for each in placed if products.subtitles else ():
-        path = (folder / each.outcome.item.file).with_suffix(f".{products.subtitles}")
+        path = products.beside(folder / each.outcome.item.file)
         write_subtitles([Placed(each.outcome, 0.0)], path, products.subtitles or "srt")
         made.append(path)
     return made
