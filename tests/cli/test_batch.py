@@ -113,7 +113,6 @@ def test_a_line_that_fails_leaves_the_others_and_exits_3(run: Run, tmp_path: Pat
     [
         (["batch", "none.txt"], 2, "none.txt"),
         (["batch", "script.txt", "--name", "../{index}"], 2, "output folder"),
-        (["batch", "script.txt", "--name", "same"], 2, "is that of script.txt line 1 already"),
         (["batch", "script.txt", "-j", "0"], 2, "--jobs"),
         (["batch", "script.txt", "-d", "script.txt"], 5, "script.txt"),
         (["batch", "script.txt", "-v", "espeak:xx"], 4, "not found"),

@@ -212,6 +212,15 @@ def test_every_bad_row_is_listed_and_nothing_starts(run: Run, tmp_path: Path) ->
     assert not (tmp_path / "m").exists()
 
 
+def test_rows_that_would_share_a_file_are_all_listed(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "s.txt", "one\n\ntwo\nthree\n")
+    answer = run("batch", "s.txt", *TONE, "--name", "same")
+    assert answer.code == 2
+    clash = "file 'same.wav' is that of s.txt line 1 already"
+    assert answer.stderr.splitlines()[:2] == [f"s.txt line {line}: {clash}" for line in (3, 4)]
+    assert not (tmp_path / "s").exists()
+
+
 def test_bad_rows_are_left_out_when_told_to(run: Run, tmp_path: Path) -> None:
     write(tmp_path / "m.jsonl", objects(*BAD))
     answer = run("batch", "m.jsonl", *TONE, "--skip-bad-rows", "--json")

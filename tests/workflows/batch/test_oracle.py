@@ -89,7 +89,7 @@ class Scene:
             "results": lambda: self.files() == len(self.lines),
         }[phase]
         wait_until(lambda: begun() or process.poll() is not None)
-        longest_s = {"planning": 0.4, "pool": 0.8, "work": 0.5, "results": 0.3}[phase]
+        longest_s = {"planning": 0.4, "pool": 0.8, "work": 0.2, "results": 0.15}[phase]
         time.sleep(source.uniform(0, longest_s))
 
 
@@ -112,8 +112,8 @@ def test_a_batch_killed_at_any_moment_goes_on_where_it_was(
     scenes = 0
     while killed.total() < KILLS:
         scenes += 1
-        scene = make_scene(tmp_path / str(scenes), source.choice([12, 60]))
-        for phase in source.sample(_PHASES, 4):
+        scene = make_scene(tmp_path / str(scenes), source.choice([20, 60]))
+        for phase in (*_PHASES[:3], source.choice(_PHASES[1:3]), "results"):
             with scene.running() as process:
                 scene.wait_for(phase, process, source)
                 family = _family(process)
@@ -123,14 +123,12 @@ def test_a_batch_killed_at_any_moment_goes_on_where_it_was(
                 if source.random() < 0.5:  # else the next run meets what is dying of this one
                     _, alive = psutil.wait_procs(family, timeout=END_S)
                     assert alive == []
-                elif source.random() < 0.5:
-                    assert scene.finish().keys() <= {"done", "skipped"}
-        scene.finish()
+        assert scene.finish().keys() <= {"done", "skipped"}
         assert verdict(scene.lines, scene.folder) == []
         assert scene.finish() == Counter(skipped=len(scene.lines))
         assert verdict(scene.lines, scene.folder) == []
     print(f"kills: {dict(killed)} in {scenes} batches")
-    assert set(killed) == set(_PHASES)
+    assert all(killed[phase] for phase in _PHASES)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
