@@ -20,6 +20,17 @@ settings.register_profile("ttsctl", deadline=None)
 settings.load_profile("ttsctl")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _signals_heeded() -> None:
+    """Have signals end what is started, also where nohup or an & has started the tests."""
+    for number, usual in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
+
+
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the tests away from the settings and the cache of whoever runs them."""

@@ -140,15 +140,6 @@ def test_of_two_that_start_at_once_one_runs(home: Home) -> None:
     assert home.ask("ping")["success"]
 
 
-@pytest.fixture(name="_hang_up_heeded")
-def _hang_up() -> Iterator[None]:
-    """Let SIGHUP end what is started, also where nohup has started the tests."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
-
-@pytest.mark.usefixtures("_hang_up_heeded")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
 def test_a_daemon_that_was_killed_is_in_nobodys_way(home: Home, number: signal.Signals) -> None:
     daemon = home.serve()
