@@ -32,7 +32,7 @@ def test_it_ends_after_the_time_that_it_was_given_and_not_before() -> None:
             patience.check()
     assert caught.value.message == (
         "the request took longer than 2.5 s; "
-        "send a shorter text, or allow more with --request-timeout"
+        "send a shorter text, or start the service with a longer --request-timeout"
     )
     assert caught.value.code == "TTS_TIMEOUT"
 

@@ -231,7 +231,7 @@ def test_an_engine_that_fails_is_told_and_asked_again() -> None:
 
 def test_a_voice_that_cannot_be_warmed_up_shows_with_the_first_line() -> None:
     class Broken(InProcessSynthesizer):
-        def warm_up(self, voice: Voice) -> None:
+        def warm_up(self, voice: Voice, *, has_trial: bool = False) -> None:
             raise EngineError("cannot start engine 'tone'")
 
     table = Table(["Hello.", ":voice tone:faulty", ":voice"])

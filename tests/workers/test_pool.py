@@ -24,7 +24,6 @@ from ttsctl.errors import (
     EngineError,
     InvalidVoiceError,
     OutOfTimeError,
-    TtsctlError,
 )
 from ttsctl.patience import Patience
 from ttsctl.speech import Clip, Errand, Utterance, Voice, join
@@ -348,7 +347,7 @@ def test_a_request_that_waits_for_a_worker_can_be_cancelled(
     assert is_own(join(busy.clips), faulty, "a !slow=500")
 
 
-class InterruptedWaitError(TtsctlError):
+class InterruptedWaitError(CancelledError):
     """Ends a wait for a worker."""
 
 
